@@ -1,0 +1,1 @@
+//! statsd-agent hears StatsD datagrams, tallies them and flushes each interval as points.
