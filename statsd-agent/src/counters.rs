@@ -165,6 +165,8 @@ pub struct Counters {
     pub applied: Count,
     /// Value parts refused, by [`Reject`].
     pub rejected: [Count; Reject::ALL.len()],
+    /// Second in which the last batch came; zero before the first.
+    pub heard_at_secs: Count,
     /// Datagrams longer than the receive buffer; their readable part was not used.
     pub datagrams_truncated: Count,
     /// Datagrams that the kernel dropped because a socket's buffer was full (SO_RXQ_OVFL).
