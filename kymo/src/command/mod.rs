@@ -1,6 +1,7 @@
 //! One file a subcommand. Each takes its parsed arguments, does its work and returns an exit code or an error with its
 //! causes; printing that error is `run`'s work alone.
 
+pub mod agent;
 pub mod send;
 
 use crate::cli::{Cli, Command};
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 /// Runs what the command line asks for; `serve` when it names nothing.
 pub fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Agent(args) => agent::run(&args),
         Command::Send(args) => send::run(&args),
         _ => Ok(ExitCode::SUCCESS),
     }
