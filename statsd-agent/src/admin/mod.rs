@@ -4,8 +4,7 @@
 mod inspect;
 
 use crate::counters::Counters;
-use crate::flush::Request;
-use crate::flush::book::Book;
+use crate::flush::{Ledger, Request};
 use crate::listen::stream::{Heard, Next, Server, Stream};
 use crate::listen::{Bell, Shared};
 use crate::wire::Kind;
@@ -124,7 +123,8 @@ fn stats(counters: &Counters, now_secs: u64, started_secs: u64) -> String {
 }
 
 /// The live series of a kind, as Node prints an object.
-pub(crate) fn show(book: &Book, kind: Kind) -> String {
+pub fn show(ledger: &Ledger, kind: Kind) -> String {
+    let book = &ledger.book;
     let mut samples = book.grouped();
     let shown: Vec<u32> = book.live(kind).take(SHOWN).collect();
     let hidden = book.live(kind).count() - shown.len();
@@ -146,10 +146,10 @@ pub(crate) fn show(book: &Book, kind: Kind) -> String {
 }
 
 /// Deletes the series that the patterns name, with statsd's line for each.
-pub(crate) fn delete(book: &mut Book, kind: Kind, patterns: &[String]) -> String {
+pub fn delete(ledger: &mut Ledger, kind: Kind, patterns: &[String]) -> String {
     let mut out = String::new();
     for pattern in patterns {
-        let deleted = book.delete(kind, pattern);
+        let deleted = ledger.book.delete(kind, pattern);
         if deleted.is_empty() {
             let _ = writeln!(out, "metric {pattern} not found");
         }

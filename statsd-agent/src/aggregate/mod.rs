@@ -58,6 +58,11 @@ impl Shard {
         mem::replace(&mut self.table, spare)
     }
 
+    /// What was heard in the open interval.
+    pub fn heard(&self) -> &Heard {
+        &self.table.heard
+    }
+
     /// Adds what was heard since the last call to the agent's totals.
     pub fn publish(&mut self, counters: &Counters) {
         counters.publish(&self.table.heard, &self.published);

@@ -138,10 +138,8 @@ impl Flusher {
         }
         // Whoever asked may have gone.
         let _ = match request {
-            Request::Show(kind, reply) => reply.try_send(admin::show(&self.ledger.book, kind)),
-            Request::Delete(kind, patterns, reply) => {
-                reply.try_send(admin::delete(&mut self.ledger.book, kind, &patterns))
-            }
+            Request::Show(kind, reply) => reply.try_send(admin::show(&self.ledger, kind)),
+            Request::Delete(kind, patterns, reply) => reply.try_send(admin::delete(&mut self.ledger, kind, &patterns)),
         };
     }
 }
