@@ -11,8 +11,8 @@ const NOW: Timestamp = Timestamp(1_700_000_000);
 fn open(root: &Path) -> Store {
     let schemas = "[a]\npattern = ^short\nretentions = 10s:1m,1m:10m\n[b]\npattern = .\nretentions = 10s:10m,1m:1h\n";
     let aggregation = "[sum]\npattern = count$\nxFilesFactor = 0\naggregationMethod = sum\n";
-    let rules = Rules::parse(Some((Path::new("s"), schemas)), Some((Path::new("a"), aggregation))).unwrap();
-    Store::open(root, rules, StoreLimits::default()).unwrap()
+    let rules = Rules::parse(Some((Path::new("s"), schemas)), Some((Path::new("a"), aggregation))).expect("rules");
+    Store::open(root, rules, StoreLimits::default()).expect("a store")
 }
 
 fn point(series: SeriesId, age: i64, value: f64) -> Point {
@@ -21,12 +21,13 @@ fn point(series: SeriesId, age: i64, value: f64) -> Point {
 
 fn values(store: &Store, name: &str, age: i64) -> Option<Vec<f64>> {
     let window = Window { from: NOW - age, until: NOW };
-    store.fetch(name, window, NOW).unwrap().map(|fetched| fetched.values)
+    store.fetch(name, window, NOW).expect("readable").map(|fetched| fetched.values)
 }
 
 #[track_caller]
 fn check_known(store: &Store, name: &str, age: i64, expected: &[f64]) {
-    let known: Vec<f64> = values(store, name, age).unwrap().into_iter().filter(|value| !is_gap(*value)).collect();
+    let known: Vec<f64> =
+        values(store, name, age).expect("a file").into_iter().filter(|value| !is_gap(*value)).collect();
     assert_eq!(known, expected, "{name}");
 }
 
