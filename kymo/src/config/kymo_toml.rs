@@ -98,7 +98,11 @@ pub const KEYS: &[Key] = &[
     key("storage_schemas", "none", "carbon's storage-schemas.conf; without it 10s:6h,1m:7d,10m:1y."),
     key("storage_aggregation", "none", "carbon's storage-aggregation.conf; without it by the ending of the name."),
     key("limits.receivers", "one a core, at most 4", "Threads, each with a StatsD socket of its own."),
-    key("limits.receive_buffer_bytes", "8388608", "Asked of the kernel for each UDP socket (net.core.rmem_max caps it)."),
+    key(
+        "limits.receive_buffer_bytes",
+        "8388608",
+        "Asked of the kernel for each UDP socket (net.core.rmem_max caps it).",
+    ),
     key("limits.names", "1000000", "Names each receiver keeps; newcomers beyond it are refused and counted."),
     key("limits.name_bytes", "1024", "Longest name, tags included; a longer one is refused and counted."),
     key("limits.timer_samples", "4000000", "Timer samples each receiver keeps in one interval."),
