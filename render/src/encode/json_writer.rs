@@ -1,0 +1,166 @@
+//! Writes JSON as Python's `json.dumps` does: `", "` and `": "` between items, `\uXXXX` for what is not ASCII, floats by
+//! [`python_float`]. serde_json cannot say `1e9999`, which is how graphite-web spells an infinity.
+
+use super::python_float;
+use std::fmt::Write;
+
+/// How characters beyond ASCII are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Charset {
+    /// As `\uXXXX` (Python's `ensure_ascii`).
+    Ascii,
+    /// As they are.
+    Utf8,
+}
+
+/// One line, or indented by two for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// `[1, 2]`
+    Line,
+    /// Each item on a line of its own.
+    Indented,
+}
+
+/// A JSON text that grows item by item. The caller keeps begin and end in pairs and writes a key before each value of
+/// a map.
+pub struct JsonWriter {
+    text: String,
+    charset: Charset,
+    layout: Layout,
+    depth: usize,
+    /// Whether the container that is open already holds an item.
+    follows_item: bool,
+    /// Whether a key was just written, so that its value needs no separator.
+    follows_key: bool,
+}
+
+impl JsonWriter {
+    /// An empty text.
+    pub fn new(charset: Charset, layout: Layout) -> JsonWriter {
+        JsonWriter { text: String::new(), charset, layout, depth: 0, follows_item: false, follows_key: false }
+    }
+
+    /// The text so far.
+    pub fn finish(self) -> String {
+        self.text
+    }
+
+    /// Opens `[`.
+    pub fn begin_list(&mut self) {
+        self.begin('[');
+    }
+
+    /// Closes `]`.
+    pub fn end_list(&mut self) {
+        self.end(']');
+    }
+
+    /// Opens `{`.
+    pub fn begin_map(&mut self) {
+        self.begin('{');
+    }
+
+    /// Closes `}`.
+    pub fn end_map(&mut self) {
+        self.end('}');
+    }
+
+    /// The key of the value that is written next.
+    pub fn key(&mut self, key: &str) {
+        self.string(key);
+        self.text.push_str(": ");
+        self.follows_key = true;
+    }
+
+    /// A string, quoted and escaped.
+    pub fn string(&mut self, value: &str) {
+        self.separate();
+        self.text.push('"');
+        for c in value.chars() {
+            self.escaped(c);
+        }
+        self.text.push('"');
+    }
+
+    /// A whole number.
+    pub fn integer(&mut self, value: i64) {
+        self.separate();
+        write!(self.text, "{value}").expect("a String takes every write");
+    }
+
+    /// A float; NaN (and so a gap) is `null`, an infinity `1e9999`, which every reader turns back into one.
+    pub fn number(&mut self, value: f64) {
+        self.separate();
+        match value {
+            v if v.is_nan() => self.text.push_str("null"),
+            f64::INFINITY => self.text.push_str("1e9999"),
+            f64::NEG_INFINITY => self.text.push_str("-1e9999"),
+            v => python_float::push(&mut self.text, v),
+        }
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(&mut self, value: bool) {
+        self.separate();
+        self.text.push_str(if value { "true" } else { "false" });
+    }
+
+    fn begin(&mut self, bracket: char) {
+        self.separate();
+        self.text.push(bracket);
+        self.depth += 1;
+        self.follows_item = false;
+    }
+
+    fn end(&mut self, bracket: char) {
+        assert!(self.depth > 0, "a container is closed that was never opened");
+        self.depth -= 1;
+        if self.follows_item {
+            self.line_break();
+        }
+        self.text.push(bracket);
+        self.follows_item = true;
+    }
+
+    fn separate(&mut self) {
+        if self.follows_key {
+            self.follows_key = false;
+            self.follows_item = true;
+            return;
+        }
+        if self.follows_item {
+            self.text.push_str(if self.layout == Layout::Line { ", " } else { "," });
+        }
+        if self.depth > 0 {
+            self.line_break();
+        }
+        self.follows_item = true;
+    }
+
+    fn line_break(&mut self) {
+        if self.layout == Layout::Indented {
+            self.text.push('\n');
+            self.text.extend(std::iter::repeat_n("  ", self.depth));
+        }
+    }
+
+    fn escaped(&mut self, c: char) {
+        match c {
+            '"' => self.text.push_str("\\\""),
+            '\\' => self.text.push_str("\\\\"),
+            '\n' => self.text.push_str("\\n"),
+            '\r' => self.text.push_str("\\r"),
+            '\t' => self.text.push_str("\\t"),
+            '\u{8}' => self.text.push_str("\\b"),
+            '\u{c}' => self.text.push_str("\\f"),
+            ' '..='~' => self.text.push(c),
+            _ if c < ' ' || self.charset == Charset::Ascii => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    write!(self.text, "\\u{unit:04x}").expect("a String takes every write");
+                }
+            }
+            _ => self.text.push(c),
+        }
+    }
+}
