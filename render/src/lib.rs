@@ -3,4 +3,10 @@
 //! It never reads a clock; `now` is handed to it.
 #![forbid(unsafe_code)]
 
+pub mod catalogue;
 pub mod encode;
+pub mod error;
+pub mod http;
+
+pub use catalogue::Catalogue;
+pub use error::Error;
