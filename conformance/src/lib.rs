@@ -4,6 +4,8 @@
 //! of the same file names, so that further cases can be run; a file absent there is skipped, loudly.
 #![forbid(unsafe_code)]
 
+pub mod fixture;
+
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use std::fs::File;

@@ -1,8 +1,114 @@
 //! query turns a target expression into series: parse, bind, plan, fetch once, evaluate.
 //!
-//! It never opens a file, a socket or a clock: the same plan over the same series is the same answer.
+//! It never opens a file, a socket or a clock: the same plan over the same series is the same answer. What it knows of
+//! storage is [`Source`], what it knows of time is the request's `now`.
 #![forbid(unsafe_code)]
 
+pub mod error;
+pub mod limits;
+
+pub mod ast;
+mod bind;
+mod parse;
+
+pub mod attime;
+
+mod plan;
+pub mod source;
+
+pub mod aggregation;
+pub mod consolidate;
+mod evaluate;
+pub mod functions;
+pub mod pattern;
+pub mod python;
 pub mod series;
 
+pub use error::Error;
+pub use limits::Limits;
 pub use series::{Consolidation, Series, Style};
+pub use source::{Source, SourceError};
+
+use error::Span;
+use evaluate::Evaluation;
+use jiff::tz::TimeZone;
+use plan::Planner;
+use tsdb::{Timestamp, Window};
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// The targets, answered in order.
+    pub targets: &'a [String],
+    /// The range, from [`attime::window`] or elsewhere.
+    pub window: Window,
+    /// The moment that counts as now: archives are chosen by it.
+    pub now: Timestamp,
+    /// For functions that look at a calendar.
+    pub zone: TimeZone,
+    /// Which share of a group must be present for it to have a value; 0 is any.
+    pub x_files_factor: f64,
+    /// What the query may cost.
+    pub limits: Limits,
+}
+
+/// The answer to a request.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// Target by target, within a target as its functions order them.
+    pub series: Vec<Series>,
+    /// What it took.
+    pub cost: Cost,
+    /// What the asker may want to know, though it kept nobody from answering.
+    pub notes: Vec<Note>,
+}
+
+/// What a request takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Series that its path expressions name, counted as often as they name them.
+    pub series: usize,
+    /// Points read for it.
+    pub points: u64,
+}
+
+/// Something in a target that was ignored, as graphite-web ignores it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Which target, counted from 0.
+    pub target: usize,
+    /// Where in it.
+    pub span: Span,
+    /// What and why.
+    pub message: String,
+}
+
+/// Answers a request.
+///
+/// # Errors
+/// Says what is wrong with which target and where; nothing was read unless the store itself failed.
+pub fn answer(source: &dyn Source, request: &Request<'_>) -> Result<Answer, Error> {
+    let mut planner = Planner::new(source, request);
+    let mut notes = Vec::new();
+    let mut planned = Vec::new();
+    for (target, text) in request.targets.iter().enumerate() {
+        let located = |misfit: error::Misfit| misfit.of_target(target, text);
+        let parsed = parse::parse(text, &request.limits).map_err(located)?;
+        notes.extend(parsed.ignored.map(|ignored| ignored.note(target)));
+        let Some(expr) = parsed.expr else { continue };
+        let bound = bind::bind(expr, &request.limits).map_err(located)?;
+        planned.push((target, planner.target(target, bound).map_err(located)?));
+    }
+    let Planner { fetches, cost, .. } = planner;
+    let read = |fetch: &plan::Fetch| {
+        source.fetch(&fetch.name, fetch.window, request.now).map_err(|why| fetch.failed(request, why))
+    };
+    let fetched = fetches.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let mut evaluation = Evaluation::new(request, &fetches, fetched, cost.points);
+    let mut series = Vec::new();
+    for (target, planned) in planned {
+        let answered = evaluation.run(planned).map_err(|misfit| misfit.of_target(target, &request.targets[target]))?;
+        series.extend(answered);
+    }
+    Ok(Answer { series, cost, notes })
+}

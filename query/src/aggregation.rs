@@ -1,0 +1,174 @@
+//! One word for every way several values become one: rows of a sum, buckets of summarize, windows of movingAverage,
+//! the measure that highestMax sorts by, groups of maxDataPoints.
+//!
+//! Every method skips gaps and nothing else: a NaN that was stored takes part, and behaves in `min` and `max` as in
+//! Python, where no comparison with it is true. Sums add from the left, as Python's do.
+
+use crate::series::Consolidation;
+use tsdb::{GAP, is_gap};
+
+/// How several values become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aggregation {
+    /// The mean of those present.
+    Average,
+    /// The sum over the number of slots: gaps count as zero.
+    AverageZero,
+    /// The middle one, or the mean of the two in the middle.
+    Median,
+    /// The sum.
+    Sum,
+    /// The smallest.
+    Min,
+    /// The largest.
+    Max,
+    /// The first that is present less all others.
+    Diff,
+    /// The population's standard deviation.
+    StdDev,
+    /// How many are present.
+    Count,
+    /// The largest less the smallest.
+    Range,
+    /// The product, or none if one is missing.
+    Multiply,
+    /// The first that is present.
+    First,
+    /// The last that is present.
+    Last,
+}
+
+impl Aggregation {
+    /// The words that functions take, sorted as documentation lists them. `first` is none of them: graphite-web knows
+    /// it as a consolidation only.
+    pub const WORDS: &'static [&'static str] = &[
+        "average", "avg", "avg_zero", "count", "current", "diff", "last", "max", "median", "min", "multiply", "range",
+        "rangeOf", "stddev", "sum", "total",
+    ];
+
+    /// The method that one of [`Self::WORDS`] names.
+    pub fn parse(word: &str) -> Option<Aggregation> {
+        Some(match word {
+            "average" | "avg" => Aggregation::Average,
+            "avg_zero" => Aggregation::AverageZero,
+            "count" => Aggregation::Count,
+            "current" | "last" => Aggregation::Last,
+            "diff" => Aggregation::Diff,
+            "max" => Aggregation::Max,
+            "median" => Aggregation::Median,
+            "min" => Aggregation::Min,
+            "multiply" => Aggregation::Multiply,
+            "range" | "rangeOf" => Aggregation::Range,
+            "stddev" => Aggregation::StdDev,
+            "sum" | "total" => Aggregation::Sum,
+            _ => return None,
+        })
+    }
+
+    /// One value of many slots; [`GAP`] when none is present.
+    pub fn over(self, slots: &[f64]) -> f64 {
+        let present = || slots.iter().copied().filter(|value| !is_gap(*value));
+        let count = present().count();
+        if count == 0 {
+            return GAP;
+        }
+        let sum = || present().fold(0.0, |sum, value| sum + value);
+        match self {
+            Aggregation::Average => sum() / count as f64,
+            Aggregation::AverageZero => sum() / slots.len() as f64,
+            Aggregation::Median => median(present().collect()),
+            Aggregation::Sum => sum(),
+            Aggregation::Min => smallest(present()),
+            Aggregation::Max => largest(present()),
+            Aggregation::Diff => present().reduce(|rest, value| rest - value).unwrap_or(GAP),
+            Aggregation::StdDev => {
+                let mean = sum() / count as f64;
+                let squares = present().fold(0.0, |sum, value| sum + (value - mean) * (value - mean));
+                (squares / count as f64).sqrt()
+            }
+            Aggregation::Count => count as f64,
+            Aggregation::Range => largest(present()) - smallest(present()),
+            Aggregation::Multiply if count < slots.len() => GAP,
+            Aggregation::Multiply => present().product(),
+            Aggregation::First => present().next().unwrap_or(GAP),
+            Aggregation::Last => present().next_back().unwrap_or(GAP),
+        }
+    }
+}
+
+impl From<Consolidation> for Aggregation {
+    fn from(method: Consolidation) -> Aggregation {
+        match method {
+            Consolidation::Average => Aggregation::Average,
+            Consolidation::AverageZero => Aggregation::AverageZero,
+            Consolidation::Sum => Aggregation::Sum,
+            Consolidation::Min => Aggregation::Min,
+            Consolidation::Max => Aggregation::Max,
+            Consolidation::First => Aggregation::First,
+            Consolidation::Last => Aggregation::Last,
+        }
+    }
+}
+
+/// Whether enough slots are filled: a share of at least `x_files_factor`, and never none.
+pub fn is_enough(present: usize, slots: usize, x_files_factor: f64) -> bool {
+    present > 0 && present as f64 / slots as f64 >= x_files_factor
+}
+
+/// How many slots hold a value.
+pub fn count_present(slots: &[f64]) -> usize {
+    slots.iter().filter(|value| !is_gap(**value)).count()
+}
+
+/// The first of the smallest; a NaN in front stays, for no comparison moves it.
+fn smallest(values: impl Iterator<Item = f64>) -> f64 {
+    values.reduce(|best, value| if value < best { value } else { best }).unwrap_or(GAP)
+}
+
+fn largest(values: impl Iterator<Item = f64>) -> f64 {
+    values.reduce(|best, value| if value > best { value } else { best }).unwrap_or(GAP)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_is_a_method_and_first_is_not() {
+        assert!(Aggregation::WORDS.iter().all(|word| Aggregation::parse(word).is_some()));
+        assert!(Aggregation::WORDS.is_sorted());
+        assert_eq!(Aggregation::parse("first"), None);
+    }
+
+    #[test]
+    fn gaps_are_skipped_and_stored_nans_are_not() {
+        let slots = [2.0, GAP, -1.0, 5.0];
+        for (method, value) in [
+            (Aggregation::Average, 2.0),
+            (Aggregation::AverageZero, 1.5),
+            (Aggregation::Median, 2.0),
+            (Aggregation::Sum, 6.0),
+            (Aggregation::Min, -1.0),
+            (Aggregation::Max, 5.0),
+            (Aggregation::Diff, -2.0),
+            (Aggregation::StdDev, 6.0f64.sqrt()),
+            (Aggregation::Count, 3.0),
+            (Aggregation::Range, 6.0),
+            (Aggregation::First, 2.0),
+            (Aggregation::Last, 5.0),
+        ] {
+            assert_eq!(method.over(&slots), value, "{method:?}");
+            assert!(is_gap(method.over(&[GAP, GAP])), "{method:?}");
+        }
+        assert!(is_gap(Aggregation::Multiply.over(&slots)));
+        let sum = Aggregation::Sum.over(&[1.0, f64::NAN, GAP]);
+        assert!(sum.is_nan() && !is_gap(sum));
+        assert_eq!(Aggregation::Count.over(&[f64::NAN, GAP]), 1.0);
+    }
+}

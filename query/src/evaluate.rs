@@ -1,0 +1,261 @@
+//! Runs a plan over what was read. This file alone loops over series, counts what they cost and composes the names
+//! and tags of every output; a kernel is handed slices.
+
+use crate::Request;
+use crate::aggregation::{Aggregation, count_present, is_enough};
+use crate::consolidate::{self, Common};
+use crate::error::{Fault, Misfit};
+use crate::functions::{Args, Body, Function, Slots, Tagging};
+use crate::plan::{Fetch, Planned};
+use crate::series::{Consolidation, Series, Style};
+use crate::source::Fetched;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use tsdb::{GAP, is_gap};
+
+/// One run: what was read, and what may still be spent.
+pub(crate) struct Evaluation<'a> {
+    request: &'a Request<'a>,
+    fetches: &'a [Fetch],
+    fetched: Vec<Reading>,
+    points_left: u64,
+    name_bytes_left: usize,
+}
+
+/// A reading and how many expressions still want it.
+struct Reading {
+    slots: Option<Fetched>,
+    uses_left: usize,
+}
+
+impl<'a> Evaluation<'a> {
+    /// `fetched` belongs to `fetches`, one each.
+    pub fn new(request: &'a Request<'a>, fetches: &'a [Fetch], fetched: Vec<Option<Fetched>>, points: u64) -> Self {
+        let reading = |(slots, fetch): (_, &Fetch)| Reading { slots, uses_left: fetch.uses };
+        let fetched = fetched.into_iter().zip(fetches).map(reading).collect();
+        let limits = &request.limits;
+        let points_left = limits.points.saturating_sub(points);
+        Evaluation { request, fetches, fetched, points_left, name_bytes_left: limits.name_bytes }
+    }
+
+    /// The series that an expression answers.
+    pub fn run(&mut self, planned: Planned) -> Result<Vec<Series>, Misfit> {
+        match planned {
+            Planned::Nothing => Ok(Vec::new()),
+            Planned::Path { expression, fetches } => {
+                Ok(fetches.into_iter().filter_map(|at| self.series(at, &expression)).collect())
+            }
+            Planned::Call { function, values, inputs, window, reach_secs, span } => {
+                let mut series = Vec::new();
+                for input in inputs {
+                    series.append(&mut self.run(input)?);
+                }
+                let args = Args { function, values: &values, window, reach_secs, limits: &self.request.limits };
+                self.call(&args, series).map_err(|fault| Misfit::new(fault, span))
+            }
+        }
+    }
+
+    /// A series as it was read; the last expression that wants the values takes them, the others copy.
+    fn series(&mut self, at: usize, expression: &str) -> Option<Series> {
+        let reading = &mut self.fetched[at];
+        reading.uses_left -= 1;
+        let slots = if reading.uses_left == 0 { reading.slots.take() } else { reading.slots.clone() }?;
+        let name = &*self.fetches[at].name;
+        Some(Series {
+            name: name.to_owned(),
+            path_expression: expression.to_owned(),
+            tags: tags_of(name),
+            start: slots.start,
+            end: slots.end,
+            step: slots.step,
+            values: slots.values,
+            consolidation: Consolidation::default(),
+            x_files_factor: self.request.x_files_factor,
+            style: Style::default(),
+        })
+    }
+
+    fn call(&mut self, args: &Args<'_>, mut series: Vec<Series>) -> Result<Vec<Series>, Fault> {
+        match args.function.body {
+            Body::Points(kernel) => {
+                for series in &mut series {
+                    kernel(args, &mut series.values);
+                    self.wrap(args, series)?;
+                }
+                Ok(series)
+            }
+            Body::Series(kernel) => {
+                for series in &mut series {
+                    let slots = kernel(args, series)?;
+                    self.spend_points(slots.values.len())?;
+                    replace(series, slots);
+                    self.wrap(args, series)?;
+                }
+                Ok(series)
+            }
+            Body::Fold(method) => self.fold(args.function, method, &series),
+            Body::Pick(kernel) => Ok(kernel(args, series)),
+            Body::Name(kernel) => {
+                for series in &mut series {
+                    series.name = kernel(args, series)?;
+                    self.spend_name(series.name.len())?;
+                }
+                Ok(series)
+            }
+            Body::Style(kernel) => {
+                for series in &mut series {
+                    kernel(args, series);
+                    self.wrap(args, series)?;
+                }
+                Ok(series)
+            }
+        }
+    }
+
+    /// All series into one at their common step. Nothing of nothing is nothing.
+    fn fold(
+        &mut self,
+        function: &'static Function,
+        method: Aggregation,
+        series: &[Series],
+    ) -> Result<Vec<Series>, Fault> {
+        if series.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some(Common { start, end, step }) = consolidate::common(series) else {
+            let reason = "the steps of the series have no common multiple below 136 years".to_owned();
+            return Err(Fault::Argument { function: function.name, reason });
+        };
+        let rows: Vec<Cow<'_, [f64]>> = series.iter().map(|series| consolidate::to_step(series, step)).collect();
+        let values = folded(method, &rows, self.request.x_files_factor);
+        self.spend_points(values.len())?;
+        let name = format!("{}({})", function.name, path_expressions(series));
+        self.spend_name(name.len())?;
+        let tags = folded_tags(function, series, &name);
+        let x_files_factor = self.request.x_files_factor;
+        let (consolidation, style) = (Consolidation::default(), Style::default());
+        let path_expression = name.clone();
+        Ok(vec![Series { name, path_expression, tags, start, end, step, values, consolidation, x_files_factor, style }])
+    }
+
+    /// Name and tags of a series that went through a function.
+    fn wrap(&mut self, args: &Args<'_>, series: &mut Series) -> Result<(), Fault> {
+        let function = args.function;
+        let mut name = format!("{}({}", function.name, series.name);
+        for text in function.naming.shown.iter().filter_map(|param| args.value(param).in_name()) {
+            name.push_str(function.naming.separator);
+            name.push_str(&text);
+        }
+        name.push(')');
+        self.spend_name(name.len())?;
+        series.path_expression.clone_from(&name);
+        series.name = name;
+        match function.tagging {
+            Tagging::Flag => drop(series.tags.insert(function.name.to_owned(), "1".to_owned())),
+            Tagging::Params(tags) => {
+                series.tags.extend(tags.iter().map(|(tag, param)| ((*tag).to_owned(), args.value(param).in_tag())));
+            }
+        }
+        Ok(())
+    }
+
+    fn spend_points(&mut self, points: usize) -> Result<(), Fault> {
+        let allowed = self.request.limits.points;
+        let wanted = || "computing more points".to_owned();
+        let left = self.points_left.checked_sub(points as u64);
+        self.points_left = left.ok_or_else(|| Fault::Limit { limit: "points", allowed, wanted: wanted() })?;
+        Ok(())
+    }
+
+    fn spend_name(&mut self, bytes: usize) -> Result<(), Fault> {
+        let allowed = self.request.limits.name_bytes as u64;
+        let wanted = || "the length of all names".to_owned();
+        let left = self.name_bytes_left.checked_sub(bytes);
+        self.name_bytes_left = left.ok_or_else(|| Fault::Limit { limit: "name_bytes", allowed, wanted: wanted() })?;
+        Ok(())
+    }
+}
+
+fn replace(series: &mut Series, slots: Slots) {
+    let Slots { start, end, step, values } = slots;
+    (series.start, series.end, series.step, series.values) = (start, end, step, values);
+}
+
+/// One value a row. Short series end in gaps.
+fn folded(method: Aggregation, rows: &[Cow<'_, [f64]>], x_files_factor: f64) -> Vec<f64> {
+    let width = rows.iter().map(|row| row.len()).max().unwrap_or(0);
+    if let (Aggregation::Sum | Aggregation::Average, 0.0) = (method, x_files_factor) {
+        return summed(rows, width, method);
+    }
+    let mut column = vec![GAP; rows.len()];
+    let mut one = |at: usize| {
+        for (cell, row) in column.iter_mut().zip(rows) {
+            *cell = row.get(at).copied().unwrap_or(GAP);
+        }
+        let enough = is_enough(count_present(&column), rows.len(), x_files_factor);
+        if enough { method.over(&column) } else { GAP }
+    };
+    (0..width).map(&mut one).collect()
+}
+
+/// The same for sums and means, series by series: memory is read in order, and each row still adds from the left.
+fn summed(rows: &[Cow<'_, [f64]>], width: usize, method: Aggregation) -> Vec<f64> {
+    let mut sums = vec![0.0; width];
+    let mut counts = vec![0_u32; width];
+    for row in rows {
+        for ((sum, count), value) in sums.iter_mut().zip(&mut counts).zip(row.iter()) {
+            if !is_gap(*value) {
+                *sum += value;
+                *count += 1;
+            }
+        }
+    }
+    for (sum, count) in sums.iter_mut().zip(counts) {
+        *sum = match (count, method) {
+            (0, _) => GAP,
+            (count, Aggregation::Average) => *sum / f64::from(count),
+            _ => *sum,
+        };
+    }
+    sums
+}
+
+/// The queries that named the series, each once, in order.
+fn path_expressions(series: &[Series]) -> String {
+    let mut seen = std::collections::HashSet::new();
+    let distinct = series.iter().map(|series| series.path_expression.as_str()).filter(|text| seen.insert(*text));
+    distinct.collect::<Vec<_>>().join(",")
+}
+
+/// The tags that all series share; the name too if they share it, else the new one.
+fn folded_tags(function: &Function, series: &[Series], name: &str) -> BTreeMap<String, String> {
+    let mut tags = series[0].tags.clone();
+    tags.retain(|tag, value| series[1..].iter().all(|series| series.tags.get(tag) == Some(value)));
+    tags.entry("name".to_owned()).or_insert_with(|| name.to_owned());
+    let method = function.name.strip_suffix("Series").unwrap_or(function.name);
+    tags.insert("aggregatedBy".to_owned(), method.to_owned());
+    tags
+}
+
+/// `name;tag=value;…`: what does not read as that is a name as a whole.
+fn tags_of(name: &str) -> BTreeMap<String, String> {
+    let whole = || BTreeMap::from([("name".to_owned(), name.to_owned())]);
+    let mut parts = name.split(';');
+    let metric = parts.next().unwrap_or(name);
+    let mut tags = BTreeMap::new();
+    for part in parts {
+        match part.split_once('=') {
+            Some((tag, value)) if is_tag(tag) && !value.is_empty() && !value.starts_with('~') => {
+                tags.insert(tag.to_owned(), value.to_owned());
+            }
+            _ => return whole(),
+        }
+    }
+    tags.insert("name".to_owned(), metric.trim_start_matches('~').to_owned());
+    tags
+}
+
+fn is_tag(text: &str) -> bool {
+    !text.is_empty() && !text.contains([';', '!', '^', '='])
+}

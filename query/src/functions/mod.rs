@@ -1,0 +1,338 @@
+//! The functions of a target: one type, one table, families as files.
+//!
+//! A function is data (a name, a sentence, parameters, how its answer is named) and a kernel of a few lines whose
+//! [`Body`] says who loops: `evaluate.rs` alone goes over series, a kernel is handed slices. To add one, write it into
+//! its family's `ALL`; everything else (binding, planning, names, tags, docs/functions.md, /functions) follows from
+//! the entry.
+
+pub mod alias;
+pub mod args;
+pub mod combine;
+pub mod filter;
+pub mod moving;
+pub mod point;
+pub mod series;
+pub mod special;
+pub mod summarize;
+
+pub use args::{Args, Value};
+
+use crate::aggregation::Aggregation;
+use crate::error::Fault;
+use crate::series::Series;
+use tsdb::{Step, Timestamp, Window};
+
+/// Every function, family by family, in the documentation's order.
+pub const FUNCTIONS: &[&[Function]] =
+    &[combine::ALL, point::ALL, series::ALL, summarize::ALL, moving::ALL, filter::ALL, alias::ALL, special::ALL];
+
+/// The function of a name or alias.
+pub fn lookup(name: &str) -> Option<&'static Function> {
+    all().find(|function| function.name == name || function.aliases.contains(&name))
+}
+
+/// Every function once, without its aliases.
+pub fn all() -> impl Iterator<Item = &'static Function> {
+    FUNCTIONS.iter().copied().flatten()
+}
+
+/// A function: what it is called, takes and does.
+#[derive(Debug)]
+pub struct Function {
+    /// The name, case-sensitive.
+    pub name: &'static str,
+    /// Other names of the same function.
+    pub aliases: &'static [&'static str],
+    /// Where pickers list it.
+    pub group: Group,
+    /// What it does, in one sentence.
+    pub sentence: &'static str,
+    /// What it takes, in order.
+    pub params: &'static [Param],
+    /// The kernel.
+    pub body: Body,
+    /// The window its inputs are read for, where that is not the caller's own.
+    pub window: Option<fn(&Args<'_>, Step, Window) -> Window>,
+    /// The step of its output, where an argument sets it.
+    pub step: Option<fn(&Args<'_>) -> Option<Step>>,
+    /// How an output series is called.
+    pub naming: Naming,
+    /// Which tags an output series gains.
+    pub tagging: Tagging,
+}
+
+impl Function {
+    /// A function whose output is named `name(input)` and tagged `name=1`, and which reads the caller's window.
+    pub const fn new(
+        name: &'static str,
+        group: Group,
+        sentence: &'static str,
+        params: &'static [Param],
+        body: Body,
+    ) -> Function {
+        let naming = Naming { separator: ",", shown: &[] };
+        let tagging = Tagging::Flag;
+        Function { name, aliases: &[], group, sentence, params, body, window: None, step: None, naming, tagging }
+    }
+
+    /// Other names for it.
+    pub const fn aliases(mut self, aliases: &'static [&'static str]) -> Function {
+        self.aliases = aliases;
+        self
+    }
+
+    /// Its inputs are read for another window than its output is wanted for.
+    pub const fn window(mut self, window: fn(&Args<'_>, Step, Window) -> Window) -> Function {
+        self.window = Some(window);
+        self
+    }
+
+    /// Its output has the step that the arguments say.
+    pub const fn step(mut self, step: fn(&Args<'_>) -> Option<Step>) -> Function {
+        self.step = Some(step);
+        self
+    }
+
+    /// These parameters follow the input in the output's name.
+    pub const fn prints(mut self, separator: &'static str, shown: &'static [&'static str]) -> Function {
+        self.naming = Naming { separator, shown };
+        self
+    }
+
+    /// These tags take the values of these parameters, instead of the function's own tag being 1.
+    pub const fn tags(mut self, tags: &'static [(&'static str, &'static str)]) -> Function {
+        self.tagging = Tagging::Params(tags);
+        self
+    }
+}
+
+/// Who loops, over what. `evaluate.rs` has one arm for each.
+#[derive(Clone, Copy, Debug)]
+pub enum Body {
+    /// Changes values in place, at the same times.
+    Points(fn(&Args<'_>, &mut [f64])),
+    /// Makes of one series the values of another, perhaps at other times.
+    Series(fn(&Args<'_>, &Series) -> Result<Slots, Fault>),
+    /// Makes one series of all, row by row.
+    Fold(Aggregation),
+    /// Chooses and orders.
+    Pick(fn(&Args<'_>, Vec<Series>) -> Vec<Series>),
+    /// Renames, and nothing else.
+    Name(fn(&Args<'_>, &Series) -> Result<String, Fault>),
+    /// Says how a series is to be consolidated or drawn; its values stay.
+    Style(fn(&Args<'_>, &mut Series)),
+}
+
+/// Values and their times: what a [`Body::Series`] kernel answers.
+#[derive(Clone, Debug)]
+pub struct Slots {
+    /// Time of the first value.
+    pub start: Timestamp,
+    /// Exclusive.
+    pub end: Timestamp,
+    /// Seconds between values.
+    pub step: Step,
+    /// One a step.
+    pub values: Vec<f64>,
+}
+
+impl Slots {
+    /// New values at a series' own times.
+    pub fn of(series: &Series, values: Vec<f64>) -> Slots {
+        Slots { start: series.start, end: series.end, step: series.step, values }
+    }
+}
+
+/// `function(input` + separator and value of each shown parameter + `)`. An absent value and a false flag are left out.
+#[derive(Clone, Copy, Debug)]
+pub struct Naming {
+    /// Between input and values: `,` or `, `.
+    pub separator: &'static str,
+    /// Names of parameters.
+    pub shown: &'static [&'static str],
+}
+
+/// Which tags an output series gains.
+#[derive(Clone, Copy, Debug)]
+pub enum Tagging {
+    /// The function's name, set to 1.
+    Flag,
+    /// Tag and the parameter that it takes its value from.
+    Params(&'static [(&'static str, &'static str)]),
+}
+
+/// Where pickers list a function; graphite-web's groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// Several series into one.
+    Combine,
+    /// Every value anew.
+    Transform,
+    /// Over time.
+    Calculate,
+    /// Which series.
+    FilterSeries,
+    /// Names.
+    Alias,
+    /// What fits nowhere else.
+    Special,
+}
+
+impl Group {
+    /// As graphite-web spells it.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Group::Combine => "Combine",
+            Group::Transform => "Transform",
+            Group::Calculate => "Calculate",
+            Group::FilterSeries => "Filter Series",
+            Group::Alias => "Alias",
+            Group::Special => "Special",
+        }
+    }
+}
+
+/// A parameter: its name, what it takes and whether it may be left out.
+#[derive(Clone, Copy, Debug)]
+pub struct Param {
+    /// As keyword arguments name it.
+    pub name: &'static str,
+    /// What it takes.
+    pub takes: Takes,
+    /// Whether it may be left out.
+    pub need: Need,
+    /// Whether the last parameter takes all arguments that are left.
+    pub multiple: bool,
+}
+
+/// Whether an argument may be left out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Need {
+    /// It may not.
+    Required,
+    /// It may, and then there is none.
+    Optional,
+    /// It may, and then it is this word.
+    Word(&'static str),
+    /// It may, and then it is this flag.
+    Flag(bool),
+}
+
+/// What a parameter takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// A path expression or a call.
+    Series,
+    /// A number.
+    Number,
+    /// A whole number.
+    Integer,
+    /// A string.
+    Text,
+    /// A string that is a Python regular expression.
+    Pattern,
+    /// A string that is a Python replacement template.
+    Replacement,
+    /// A length of time greater than zero, such as `"5min"`.
+    Duration,
+    /// A number of points, or a length of time.
+    PointsOrDuration,
+    /// One of [`Aggregation::WORDS`].
+    Aggregation,
+    /// The name of a consolidation. Any word is taken and kept as a tag, as graphite-web does; an unknown one changes
+    /// nothing.
+    Consolidation,
+    /// True or false.
+    Flag,
+    /// The index of a dotted part of a name (negative from the end), or the name of a tag.
+    NodeOrTag,
+}
+
+impl Takes {
+    /// graphite-web's name of the type, as /functions says it.
+    pub const fn type_name(self) -> &'static str {
+        match self {
+            Takes::Series => "seriesList",
+            Takes::Number => "float",
+            Takes::Integer => "integer",
+            Takes::Text | Takes::Pattern | Takes::Replacement | Takes::Consolidation => "string",
+            Takes::Duration => "interval",
+            Takes::PointsOrDuration => "intOrInterval",
+            Takes::Aggregation => "aggFunc",
+            Takes::Flag => "boolean",
+            Takes::NodeOrTag => "nodeOrTag",
+        }
+    }
+
+    /// The words it chooses from; empty where there is no such list.
+    pub const fn options(self) -> &'static [&'static str] {
+        match self {
+            Takes::Aggregation => Aggregation::WORDS,
+            Takes::Consolidation => special::CONSOLIDATIONS,
+            _ => &[],
+        }
+    }
+}
+
+impl Param {
+    /// The list of series that a function works on.
+    pub const SERIES: Param = Param::new("seriesList", Takes::Series);
+    /// Any number of lists of series.
+    pub const SERIES_LISTS: Param = Param::new("seriesLists", Takes::Series).multiple();
+
+    /// A parameter that may not be left out.
+    pub const fn new(name: &'static str, takes: Takes) -> Param {
+        Param { name, takes, need: Need::Required, multiple: false }
+    }
+
+    /// It may be left out.
+    pub const fn optional(mut self) -> Param {
+        self.need = Need::Optional;
+        self
+    }
+
+    /// What it is when left out.
+    pub const fn default(mut self, need: Need) -> Param {
+        self.need = need;
+        self
+    }
+
+    /// It takes all arguments that are left, at least one unless optional.
+    pub const fn multiple(mut self) -> Param {
+        self.multiple = true;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_unique_and_sorted_in_their_family() {
+        let mut seen = HashSet::new();
+        for family in FUNCTIONS {
+            assert!(family.is_sorted_by_key(|function| function.name), "{:?}", family[0].name);
+        }
+        for function in all() {
+            for name in [&[function.name], function.aliases].concat() {
+                assert!(seen.insert(name), "{name} twice");
+            }
+        }
+    }
+
+    #[test]
+    fn what_names_and_tags_refer_to_exists() {
+        for function in all() {
+            let Tagging::Params(tags) = function.tagging else { continue };
+            let referred = function.naming.shown.iter().chain(tags.iter().map(|(_, param)| param));
+            for name in referred {
+                assert!(function.params.iter().any(|param| param.name == *name), "{}: {name}", function.name);
+            }
+            let last = function.params.len() - 1;
+            assert!(function.params[..last].iter().all(|param| !param.multiple), "{}", function.name);
+            assert!(function.sentence.ends_with('.'), "{}", function.name);
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What will be read, known before anything is: names and their steps first, then windows, then one fetch per name and
+//! window for the whole request.
+//!
+//! The first pass finds the names of every path expression and the archives behind them. The second goes down from
+//! each target: a function that reaches back (movingAverage by points) needs the steps of its inputs to know how far,
+//! so the steps of any expression can be told without reading a value. They are told for the window that the caller
+//! wants; an inner function that itself reaches back into a coarser archive is taken to keep its step.
+
+use crate::Request;
+use crate::bind::{Bound, Call};
+use crate::consolidate::lcm;
+use crate::error::{Error, Fault, Misfit, SourceError, Span};
+use crate::functions::{Args, Body, Function, Value};
+use crate::source::{Archive, Source};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use tsdb::{Step, Window};
+
+/// An expression and what it will read.
+#[derive(Debug)]
+pub(crate) enum Planned {
+    /// Nothing is there, so a function that would reach back for it has no steps to go by and answers nothing.
+    Nothing,
+    Path {
+        expression: String,
+        /// Into [`Plan::fetches`], by name.
+        fetches: Vec<usize>,
+    },
+    Call {
+        function: &'static Function,
+        values: Vec<Value>,
+        inputs: Vec<Planned>,
+        /// The window the output is wanted for.
+        window: Window,
+        /// How much earlier the inputs begin.
+        reach_secs: i64,
+        span: Span,
+    },
+}
+
+/// One reading: a series and a window.
+#[derive(Debug)]
+pub(crate) struct Fetch {
+    pub name: Arc<str>,
+    pub window: Window,
+    /// How many expressions want it.
+    pub uses: usize,
+    /// Who wanted it first.
+    target: usize,
+    span: Span,
+}
+
+impl Fetch {
+    pub fn failed(&self, request: &Request<'_>, source: SourceError) -> Error {
+        let fault = Fault::Source { name: self.name.to_string(), source };
+        Misfit::new(fault, self.span).of_target(self.target, &request.targets[self.target])
+    }
+}
+
+/// Plans the targets of one request, one after the other.
+pub(crate) struct Planner<'a> {
+    source: &'a dyn Source,
+    request: &'a Request<'a>,
+    target: usize,
+    found: HashMap<String, Arc<[Arc<str>]>>,
+    archives: HashMap<Arc<str>, Arc<[Archive]>>,
+    planned: HashMap<(Arc<str>, Window), usize>,
+    pub fetches: Vec<Fetch>,
+    pub cost: crate::Cost,
+}
+
+impl<'a> Planner<'a> {
+    pub fn new(source: &'a dyn Source, request: &'a Request<'a>) -> Planner<'a> {
+        let (found, archives, planned) = (HashMap::new(), HashMap::new(), HashMap::new());
+        let cost = crate::Cost::default();
+        Planner { source, request, target: 0, found, archives, planned, fetches: Vec::new(), cost }
+    }
+
+    /// Plans one target.
+    pub fn target(&mut self, target: usize, bound: Bound) -> Result<Planned, Misfit> {
+        self.target = target;
+        self.plan(bound, self.request.window)
+    }
+
+    fn plan(&mut self, bound: Bound, window: Window) -> Result<Planned, Misfit> {
+        let Call { function, values, inputs, span } = match bound {
+            Bound::Path { expression, span } => return self.path(expression, span, window),
+            Bound::Call(call) => call,
+        };
+        let mut inner = window;
+        if let Some(reach) = function.window {
+            let steps = self.steps_of_all(&inputs, window)?;
+            let Some(coarsest) = steps.last() else { return Ok(Planned::Nothing) };
+            inner = reach(&self.args(function, &values, window), *coarsest, window);
+        }
+        let reach_secs = window.from - inner.from;
+        let inputs = inputs.into_iter().map(|input| self.plan(input, inner)).collect::<Result<_, _>>()?;
+        Ok(Planned::Call { function, values, inputs, window, reach_secs, span })
+    }
+
+    fn args<'b>(&'b self, function: &'static Function, values: &'b [Value], window: Window) -> Args<'b> {
+        Args { function, values, window, reach_secs: 0, limits: &self.request.limits }
+    }
+
+    fn path(&mut self, expression: String, span: Span, window: Window) -> Result<Planned, Misfit> {
+        let names = self.find(&expression, span)?;
+        self.cost.series += names.len();
+        let limit = self.request.limits.series;
+        if self.cost.series > limit {
+            let wanted = format!("naming {} series", self.cost.series);
+            return Err(Misfit::new(Fault::Limit { limit: "series", allowed: limit as u64, wanted }, span));
+        }
+        let mut fetches = Vec::with_capacity(names.len());
+        for name in names.iter() {
+            let Some(archive) = self.archive(name, span, window)? else { continue };
+            fetches.push(self.fetch(name, archive, span, window)?);
+        }
+        Ok(Planned::Path { expression, fetches })
+    }
+
+    /// The reading of a name and window, planned once. Its size is charged before any of it is read.
+    fn fetch(&mut self, name: &Arc<str>, archive: Archive, span: Span, window: Window) -> Result<usize, Misfit> {
+        let key = (Arc::clone(name), window);
+        if let Some(at) = self.planned.get(&key) {
+            self.fetches[*at].uses += 1;
+            return Ok(*at);
+        }
+        let step = i64::from(archive.step.secs());
+        let slots = (window.until - window.from).div_euclid(step).clamp(0, i64::from(archive.points)) + 1;
+        self.cost.points += slots.unsigned_abs();
+        let limit = self.request.limits.points;
+        if self.cost.points > limit {
+            let wanted = format!("reading {} points", self.cost.points);
+            return Err(Misfit::new(Fault::Limit { limit: "points", allowed: limit, wanted }, span));
+        }
+        self.fetches.push(Fetch { name: Arc::clone(name), window, uses: 1, target: self.target, span });
+        self.planned.insert(key, self.fetches.len() - 1);
+        Ok(self.fetches.len() - 1)
+    }
+
+    fn find(&mut self, expression: &str, span: Span) -> Result<Arc<[Arc<str>]>, Misfit> {
+        if let Some(names) = self.found.get(expression) {
+            return Ok(Arc::clone(names));
+        }
+        let nodes = self.source.find(expression).map_err(|source| misread(expression, span, source))?;
+        let mut names: Vec<Arc<str>> =
+            nodes.iter().filter(|node| node.leaf).map(|node| node.path.as_str().into()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let names: Arc<[Arc<str>]> = names.into();
+        self.found.insert(expression.to_owned(), Arc::clone(&names));
+        Ok(names)
+    }
+
+    /// The archive that a window will be read from: the finest that reaches back to its start. `None` where the
+    /// window lies outside what is kept, or the series is gone since it was found.
+    fn archive(&mut self, name: &Arc<str>, span: Span, window: Window) -> Result<Option<Archive>, Misfit> {
+        if !self.archives.contains_key(name) {
+            let archives = self.source.archives(name).map_err(|source| misread(name, span, source))?;
+            self.archives.insert(Arc::clone(name), archives.unwrap_or_default().into());
+        }
+        let archives = &self.archives[name];
+        let now = self.request.now;
+        let Some(longest) = archives.iter().map(Archive::retention_secs).max() else { return Ok(None) };
+        if window.from > now || window.until < now - longest {
+            return Ok(None);
+        }
+        let age = (now - window.from).min(longest);
+        Ok(archives.iter().find(|archive| archive.retention_secs() >= age).copied())
+    }
+
+    /// The steps that an expression's series will have, finest first.
+    fn steps(&mut self, bound: &Bound, window: Window) -> Result<BTreeSet<Step>, Misfit> {
+        let Call { function, values, inputs, .. } = match bound {
+            Bound::Path { expression, span } => {
+                let mut steps = BTreeSet::new();
+                for name in self.find(expression, *span)?.iter() {
+                    steps.extend(self.archive(name, *span, window)?.map(|archive| archive.step));
+                }
+                return Ok(steps);
+            }
+            Bound::Call(call) => call,
+        };
+        let steps = self.steps_of_all(inputs, window)?;
+        let set = function.step.and_then(|step| step(&self.args(function, values, window)));
+        Ok(match (set, function.body) {
+            (Some(step), _) if !steps.is_empty() => BTreeSet::from([step]),
+            (_, Body::Fold(_)) => {
+                let mut all = steps.iter().copied();
+                let first = all.next();
+                first.and_then(|first| all.try_fold(first, lcm)).into_iter().collect()
+            }
+            _ => steps,
+        })
+    }
+
+    fn steps_of_all(&mut self, inputs: &[Bound], window: Window) -> Result<BTreeSet<Step>, Misfit> {
+        let mut steps = BTreeSet::new();
+        for input in inputs {
+            steps.extend(self.steps(input, window)?);
+        }
+        Ok(steps)
+    }
+}
+
+fn misread(name: &str, span: Span, source: SourceError) -> Misfit {
+    Misfit::new(Fault::Source { name: name.to_owned(), source }, span)
+}

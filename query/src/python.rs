@@ -1,0 +1,121 @@
+//! How Python prints and rounds numbers: names, tags and JSON of graphite-web are full of it.
+
+use std::fmt::Write;
+
+/// `'%g' % value`: six significant digits, trailing zeros dropped.
+pub fn general(value: f64) -> String {
+    const DIGITS: i32 = 6;
+    if !value.is_finite() {
+        return repr(value);
+    }
+    let scientific = format!("{value:.*e}", DIGITS as usize - 1);
+    let (mantissa, exponent) = parts(&scientific);
+    if exponent < -4 || exponent >= DIGITS {
+        return with_exponent(trimmed(mantissa), exponent);
+    }
+    let decimals = (DIGITS - 1 - exponent).max(0) as usize;
+    trimmed(&format!("{value:.decimals$}")).to_owned()
+}
+
+/// `repr(value)`: the shortest digits that read back as the same float, always with a point or an exponent.
+pub fn repr(value: f64) -> String {
+    let mut text = String::new();
+    write_repr(&mut text, value);
+    text
+}
+
+/// [`repr`] at the end of a text, without allocating a string of its own.
+pub fn write_repr(text: &mut String, value: f64) {
+    let begin = text.len();
+    if value.is_nan() {
+        return text.push_str("nan");
+    }
+    if value.is_infinite() {
+        return text.push_str(if value > 0.0 { "inf" } else { "-inf" });
+    }
+    let magnitude = value.abs();
+    if magnitude != 0.0 && !(1e-4..1e16).contains(&magnitude) {
+        let scientific = format!("{value:e}");
+        let (mantissa, exponent) = parts(&scientific);
+        return text.push_str(&with_exponent(mantissa, exponent));
+    }
+    // Writing to a String cannot fail.
+    let _ = write!(text, "{value}");
+    if !text[begin..].contains('.') {
+        text.push_str(".0");
+    }
+}
+
+/// `round(value, decimals)`: correctly rounded, ties to even on the exact binary value.
+pub fn round(value: f64, decimals: usize) -> f64 {
+    if !value.is_finite() {
+        return value;
+    }
+    format!("{value:.decimals$}").parse().unwrap_or(value)
+}
+
+fn parts(scientific: &str) -> (&str, i32) {
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
+    (mantissa, exponent.parse().unwrap_or(0))
+}
+
+fn with_exponent(mantissa: &str, exponent: i32) -> String {
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{mantissa}e{sign}{:02}", exponent.abs())
+}
+
+fn trimmed(digits: &str) -> &str {
+    if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percent_g_keeps_six_digits() {
+        for (value, text) in [
+            (2.0, "2"),
+            (-0.25, "-0.25"),
+            (1_234_567.0, "1.23457e+06"),
+            (999_999.5, "1e+06"),
+            (100_000.0, "100000"),
+            (1e-7, "1e-07"),
+            (0.0001, "0.0001"),
+            (0.1 + 0.2, "0.3"),
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (1e100, "1e+100"),
+            (f64::INFINITY, "inf"),
+        ] {
+            assert_eq!(general(value), text);
+        }
+    }
+
+    #[test]
+    fn repr_is_the_shortest_that_reads_back() {
+        for (value, text) in [
+            (2.0, "2.0"),
+            (0.1 + 0.2, "0.30000000000000004"),
+            (1e16, "1e+16"),
+            (9_999_999_999_999_998.0, "9999999999999998.0"),
+            (1e-5, "1e-05"),
+            (0.0001, "0.0001"),
+            (5e-324, "5e-324"),
+            (1e22, "1e+22"),
+            (123_456_789_012_345_680.0, "1.2345678901234568e+17"),
+            (-0.0, "-0.0"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            assert_eq!(repr(value), text);
+        }
+    }
+
+    #[test]
+    fn rounding_looks_at_the_exact_value() {
+        assert_eq!(round(2.675, 2), 2.67);
+        assert_eq!(round(2.5, 0), 2.0);
+        assert_eq!(round(0.5, 0), 0.0);
+        assert_eq!(round(-1.0 / 3.0, 6), -0.333333);
+    }
+}
