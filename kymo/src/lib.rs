@@ -1,2 +1,29 @@
 //! kymo is the one program: it reads arguments, configuration and the clock, and wires the stages.
+//!
+//! Only this crate reads the clock and the environment; everyone else is given `now`. Each file under `command/` is one
+//! subcommand; `command/serve.rs` shows the running system on one screen.
 #![forbid(unsafe_code)]
+
+pub mod cli;
+mod clock;
+pub mod command;
+pub mod config;
+
+use clap::Parser;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Runs the program with these arguments, the first being its own name. A failure is printed with all its causes.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match cli::Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(told) => told.exit(),
+    };
+    match command::run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("kymo: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

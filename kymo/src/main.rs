@@ -1,3 +1,7 @@
 //! The binary: everything it does is in the library, so that tests can reach it.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    kymo::run(std::env::args_os())
+}

@@ -1,0 +1,250 @@
+//! The command line: stable from the first version on. Options mean here what the same key means in kymo.toml.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// StatsD, carbon, Whisper and graphite-web in one program: from packet to picture.
+#[derive(Debug, Parser)]
+#[command(name = "kymo", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
+pub struct Cli {
+    /// What to do; `serve` when left out.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The options of `serve`, which may stand without its name.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Receive, aggregate, store and draw: the whole pipeline (what `kymo` alone does)
+    Serve(ServeArgs),
+    /// Be statsd: same configuration file, ports, names and bytes to carbon
+    Agent(AgentArgs),
+    /// Create, update, read and describe whisper files, as the whisper-*.py tools do
+    Whisper(WhisperArgs),
+    /// Evaluate targets and print their points
+    Query(QueryArgs),
+    /// Draw targets into a PNG or SVG file
+    Draw(DrawArgs),
+    /// Send StatsD lines to a server
+    Send(SendArgs),
+    /// Read the configuration, say what it means, and exit
+    CheckConfig(ServeArgs),
+}
+
+/// What `serve` runs with. A flag wins over kymo.toml, that over statsd's file, that over the default.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ServeArgs {
+    /// Folder of kymo's own store [default: kymo-data]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// StatsD over UDP; port 0 takes a free one [default: 127.0.0.1:8125]
+    #[arg(long, value_name = "ADDR")]
+    pub statsd: Option<String>,
+    /// Carbon's line protocol over TCP and UDP [default: 127.0.0.1:2003]
+    #[arg(long, value_name = "ADDR")]
+    pub carbon: Option<String>,
+    /// The page and the Graphite API [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    pub http: Option<String>,
+    /// How often tallies become points: 10s, 1s, 500ms [default: 10s]
+    #[arg(long, value_name = "TIME")]
+    pub flush_interval: Option<String>,
+    /// Listen on every address of the machine where no address was given
+    #[arg(long)]
+    pub listen_all: bool,
+    /// kymo's own configuration file
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// A configuration file of statsd
+    #[arg(long, value_name = "FILE")]
+    pub statsd_config: Option<PathBuf>,
+    /// An existing whisper tree to write to and to query, in place of kymo's own store
+    #[arg(long, value_name = "DIR")]
+    pub whisper: Option<PathBuf>,
+    /// carbon's storage-schemas.conf
+    #[arg(long, value_name = "FILE")]
+    pub storage_schemas: Option<PathBuf>,
+    /// carbon's storage-aggregation.conf
+    #[arg(long, value_name = "FILE")]
+    pub storage_aggregation: Option<PathBuf>,
+}
+
+/// What `agent` runs with.
+#[derive(Args, Debug)]
+pub struct AgentArgs {
+    /// statsd's configuration file: a JavaScript object literal
+    #[arg(long, value_name = "FILE")]
+    pub statsd_config: PathBuf,
+}
+
+/// Where targets are evaluated.
+#[derive(Args, Clone, Debug)]
+pub struct SourceArgs {
+    /// A running server
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub server: String,
+    /// Read kymo's own store in this folder instead of asking a server
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["server", "whisper"])]
+    pub data: Option<PathBuf>,
+    /// Read this whisper tree instead of asking a server
+    #[arg(long, value_name = "DIR", conflicts_with = "server")]
+    pub whisper: Option<PathBuf>,
+    /// Start of the range, in any of Graphite's forms
+    #[arg(long, value_name = "TIME", default_value = "-1h", allow_hyphen_values = true)]
+    pub from: String,
+    /// End of the range
+    #[arg(long, value_name = "TIME", default_value = "now", allow_hyphen_values = true)]
+    pub until: String,
+    /// Time zone in which times are read and printed
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    pub tz: String,
+}
+
+/// What `query` prints.
+#[derive(Args, Debug)]
+pub struct QueryArgs {
+    /// Target expressions, as /render takes them
+    #[arg(required = true, value_name = "TARGET")]
+    pub targets: Vec<String>,
+    /// Where and when
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// `lines` prints `name value timestamp`, one point a line, as carbon reads it
+    #[arg(long, value_enum, default_value_t = QueryFormat::Lines)]
+    pub format: QueryFormat,
+}
+
+/// The forms in which `query` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum QueryFormat {
+    /// `name value timestamp`, gaps left out.
+    Lines,
+    /// Graphite's JSON.
+    Json,
+    /// Graphite's CSV.
+    Csv,
+    /// Graphite's raw form.
+    Raw,
+}
+
+impl QueryFormat {
+    /// The word that /render's `format` takes; lines are made from JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            QueryFormat::Lines | QueryFormat::Json => "json",
+            QueryFormat::Csv => "csv",
+            QueryFormat::Raw => "raw",
+        }
+    }
+}
+
+/// What `draw` draws.
+#[derive(Args, Debug)]
+pub struct DrawArgs {
+    /// Target expressions, as /render takes them
+    #[arg(required = true, value_name = "TARGET")]
+    pub targets: Vec<String>,
+    /// Where and when
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// The picture; its ending says PNG or SVG
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Width in pixels
+    #[arg(long, default_value_t = 800)]
+    pub width: u32,
+    /// Height in pixels
+    #[arg(long, default_value_t = 400)]
+    pub height: u32,
+    /// Title above the graph
+    #[arg(long)]
+    pub title: Option<String>,
+    /// `light` or `dark`
+    #[arg(long, default_value = "light")]
+    pub theme: String,
+    /// 2 draws for screens of double density
+    #[arg(long, default_value_t = 1.0)]
+    pub scale: f32,
+}
+
+/// What `send` sends.
+#[derive(Args, Debug)]
+pub struct SendArgs {
+    /// Lines such as `logins:1|c`; read from standard input when none is given
+    #[arg(value_name = "LINE")]
+    pub lines: Vec<String>,
+    /// The server's StatsD address
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8125")]
+    pub statsd: String,
+}
+
+/// The tools for whisper files.
+#[derive(Args, Debug)]
+pub struct WhisperArgs {
+    /// Which tool
+    #[command(subcommand)]
+    pub tool: WhisperTool,
+}
+
+/// The arguments of each whisper tool: those of whisper-NAME.py.
+#[derive(Debug, Subcommand)]
+pub enum WhisperTool {
+    /// Make a file with the given retentions
+    Create {
+        /// The file
+        path: PathBuf,
+        /// Retentions such as 60:1440 or 10s:6h
+        #[arg(required = true, value_name = "timePerPoint:timeToStore")]
+        retentions: Vec<String>,
+        /// Which share of the finer points a coarser point needs
+        #[arg(long = "xFilesFactor", default_value_t = 0.5)]
+        x_files_factor: f64,
+        /// How finer points become a coarser one
+        #[arg(long = "aggregationMethod", default_value = "average")]
+        aggregation_method: String,
+        /// Replace an existing file
+        #[arg(long)]
+        overwrite: bool,
+    },
+    /// Write points, given as timestamp:value; N is now
+    Update {
+        /// The file
+        path: PathBuf,
+        /// Points such as 1700000000:7 or N:7
+        #[arg(required = true, value_name = "timestamp:value", allow_hyphen_values = true)]
+        points: Vec<String>,
+    },
+    /// Print the points of a range, a day when none is given
+    Fetch {
+        /// The file
+        path: PathBuf,
+        /// Epoch seconds; a day ago when left out
+        #[arg(long, allow_hyphen_values = true)]
+        from: Option<i64>,
+        /// Epoch seconds; now when left out
+        #[arg(long)]
+        until: Option<i64>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// Print readable times
+        #[arg(long)]
+        pretty: bool,
+        /// Leave out `nulls`, `zeroes`, or both (`empty`)
+        #[arg(long, value_name = "nulls|zeroes|empty")]
+        drop: Option<String>,
+    },
+    /// Describe a file
+    Info {
+        /// The file
+        path: PathBuf,
+        /// Print this field alone
+        field: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}

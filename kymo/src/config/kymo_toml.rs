@@ -1,0 +1,138 @@
+//! kymo.toml: its keys, each optional, each with the meaning of the flag of the same name. docs/config.md is printed
+//! from [`KEYS`], and a test keeps the two and the struct in step.
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// A configuration file larger than this is a mistake, not a configuration.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// The file as it is written. Unknown keys are refused: a misspelt limit must not be a limit that is not there.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KymoToml {
+    /// See [`KEYS`] for each.
+    pub data: Option<PathBuf>,
+    /// UDP address.
+    pub statsd: Option<String>,
+    /// TCP and UDP address.
+    pub carbon: Option<String>,
+    /// TCP address.
+    pub http: Option<String>,
+    /// Text such as `10s`.
+    pub flush_interval: Option<String>,
+    /// All interfaces where no address is given.
+    pub listen_all: Option<bool>,
+    /// statsd's file.
+    pub statsd_config: Option<PathBuf>,
+    /// A foreign whisper tree.
+    pub whisper: Option<PathBuf>,
+    /// carbon's file.
+    pub storage_schemas: Option<PathBuf>,
+    /// carbon's file.
+    pub storage_aggregation: Option<PathBuf>,
+    /// Every bound.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// The bounds that a running server keeps; all of them have defaults.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Receiver threads.
+    pub receivers: Option<usize>,
+    /// Bytes asked of the kernel for each UDP socket.
+    pub receive_buffer_bytes: Option<usize>,
+    /// Names a receiver keeps.
+    pub names: Option<usize>,
+    /// Longest name.
+    pub name_bytes: Option<usize>,
+    /// Timer samples in one interval.
+    pub timer_samples: Option<usize>,
+    /// Distinct set members in one interval.
+    pub set_members: Option<usize>,
+    /// Connections at once.
+    pub connections: Option<usize>,
+    /// Longest line of a stream.
+    pub line_bytes: Option<usize>,
+    /// Series the store knows.
+    pub series: Option<usize>,
+    /// Files kept open.
+    pub open_files: Option<usize>,
+    /// Series one query may read.
+    pub query_series: Option<usize>,
+    /// Points one query may read.
+    pub query_points: Option<usize>,
+    /// Queries evaluated at once.
+    pub queries: Option<usize>,
+}
+
+/// One key of kymo.toml: its name, its default and what it means.
+pub struct Key {
+    /// `limits.` stands before the keys of that table.
+    pub name: &'static str,
+    /// As a person would write it.
+    pub default: &'static str,
+    /// One sentence.
+    pub meaning: &'static str,
+}
+
+const fn key(name: &'static str, default: &'static str, meaning: &'static str) -> Key {
+    Key { name, default, meaning }
+}
+
+/// Every key, in the order of the documentation.
+pub const KEYS: &[Key] = &[
+    key("data", "\"kymo-data\"", "Folder of kymo's own store, made when absent."),
+    key("statsd", "\"127.0.0.1:8125\"", "Where StatsD datagrams are received; port 0 takes a free one."),
+    key("carbon", "\"127.0.0.1:2003\"", "Where carbon's lines are received, over TCP and UDP."),
+    key("http", "\"127.0.0.1:8080\"", "Where the page and the Graphite API are served."),
+    key("flush_interval", "\"10s\"", "How often tallies become points; `s`, `ms`, `m` or plain seconds."),
+    key("listen_all", "false", "Listen on every address of the machine where no address is given."),
+    key("statsd_config", "none", "A statsd configuration file whose percentiles, names and idle rules apply."),
+    key("whisper", "none", "An existing whisper tree that points are written to and queries see, alone."),
+    key("storage_schemas", "none", "carbon's storage-schemas.conf; without it 10s:6h,1m:7d,10m:1y."),
+    key("storage_aggregation", "none", "carbon's storage-aggregation.conf; without it by the ending of the name."),
+    key("limits.receivers", "one a core, at most 4", "Threads, each with a StatsD socket of its own."),
+    key("limits.receive_buffer_bytes", "8388608", "Asked of the kernel for each UDP socket (net.core.rmem_max caps it)."),
+    key("limits.names", "1000000", "Names each receiver keeps; newcomers beyond it are refused and counted."),
+    key("limits.name_bytes", "1024", "Longest name, tags included; a longer one is refused and counted."),
+    key("limits.timer_samples", "4000000", "Timer samples each receiver keeps in one interval."),
+    key("limits.set_members", "1000000", "Distinct set members each receiver keeps in one interval."),
+    key("limits.connections", "1024", "Stream connections at once; further ones are closed at once and counted."),
+    key("limits.line_bytes", "65536", "Longest line of a stream connection; a longer one is dropped and counted."),
+    key("limits.series", "1000000", "Series the store resolves; newcomers beyond it are refused and counted."),
+    key("limits.open_files", "4096", "Whisper files kept open between writes."),
+    key("limits.query_series", "10000", "Series one request may read before it is answered 4xx."),
+    key("limits.query_points", "50000000", "Points one request may read before it is answered 4xx."),
+    key("limits.queries", "8", "Requests evaluated or drawn at once; further ones wait, then get a 503."),
+];
+
+impl KymoToml {
+    /// Reads the file; the error names it.
+    pub fn read(path: &Path) -> Result<KymoToml> {
+        let text = read_bounded(path)?;
+        toml::from_str(&text).with_context(|| format!("read {}", path.display()))
+    }
+}
+
+/// The whole of a configuration file, which must be UTF-8 and below [`FILE_BYTES_MAX`].
+pub fn read_bounded(path: &Path) -> Result<String> {
+    let file = File::open(path).with_context(|| format!("open {}", path.display()))?;
+    let mut text = String::new();
+    let read = file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text);
+    let bytes = read.with_context(|| format!("read {}", path.display()))?;
+    ensure!(bytes as u64 <= FILE_BYTES_MAX, "{} is larger than {FILE_BYTES_MAX} bytes", path.display());
+    Ok(text)
+}
+
+/// docs/config.md's table.
+pub fn documentation() -> String {
+    let row = |key: &Key| format!("| `{}` | {} | {} |\n", key.name, key.default, key.meaning);
+    let rows: String = KEYS.iter().map(row).collect();
+    format!("| key | default | meaning |\n|---|---|---|\n{rows}")
+}

@@ -1,0 +1,8 @@
+//! Configuration: flags, kymo.toml and statsd's own file become one `Settings`; nothing behind it reads a file again.
+//!
+//! A flag wins over kymo.toml, that over statsd's file, that over the default.
+
+pub mod kymo_toml;
+pub mod settings;
+
+pub use settings::Settings;

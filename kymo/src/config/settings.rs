@@ -1,0 +1,127 @@
+//! What `kymo serve` runs with, after every source of configuration was read once.
+
+use super::kymo_toml::{KymoToml, Limits};
+use crate::cli::ServeArgs;
+use anyhow::{Context, Result, bail};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Parsed and complete: nothing behind it asks for a default.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Folder of kymo's own store.
+    pub data: PathBuf,
+    /// A foreign whisper tree that takes the place of the own store for points and queries.
+    pub whisper: Option<PathBuf>,
+    /// StatsD over UDP; `None` when nothing but statsd's file says where, and it says so.
+    pub statsd: Option<SocketAddr>,
+    /// Carbon lines over TCP and UDP.
+    pub carbon: SocketAddr,
+    /// The page and the API.
+    pub http: SocketAddr,
+    /// `None` when only statsd's file or the default may say.
+    pub flush_interval: Option<Duration>,
+    /// statsd's file.
+    pub statsd_config: Option<PathBuf>,
+    /// carbon's storage-schemas.conf.
+    pub storage_schemas: Option<PathBuf>,
+    /// carbon's storage-aggregation.conf.
+    pub storage_aggregation: Option<PathBuf>,
+    /// Bounds; what is `None` there has the default of the stage that keeps it.
+    pub limits: Limits,
+    /// The interface where no address is given.
+    pub default_host: IpAddr,
+}
+
+/// statsd's own default interval.
+pub const FLUSH_INTERVAL: Duration = Duration::from_secs(10);
+
+/// statsd's own default port.
+pub const STATSD_PORT: u16 = 8125;
+
+impl Settings {
+    /// Reads kymo.toml if one is named and lays the flags over it.
+    pub fn resolve(args: &ServeArgs) -> Result<Settings> {
+        let file = match &args.config {
+            Some(path) => KymoToml::read(path)?,
+            None => KymoToml::default(),
+        };
+        let listen_all = args.listen_all || file.listen_all.unwrap_or(false);
+        let host = if listen_all { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V4(Ipv4Addr::LOCALHOST) };
+        let address = |flag: &Option<String>, key: &Option<String>, port: u16| match flag.as_ref().or(key.as_ref()) {
+            Some(text) => parse_address(text, host),
+            None => Ok(SocketAddr::new(host, port)),
+        };
+        let statsd_config = args.statsd_config.clone().or(file.statsd_config);
+        let said_statsd = args.statsd.is_some() || file.statsd.is_some() || statsd_config.is_none();
+        let statsd = if said_statsd { Some(address(&args.statsd, &file.statsd, STATSD_PORT)?) } else { None };
+        let interval = args.flush_interval.as_ref().or(file.flush_interval.as_ref());
+        Ok(Settings {
+            data: args.data.clone().or(file.data).unwrap_or_else(|| PathBuf::from("kymo-data")),
+            whisper: args.whisper.clone().or(file.whisper),
+            statsd,
+            carbon: address(&args.carbon, &file.carbon, 2003)?,
+            http: address(&args.http, &file.http, 8080)?,
+            flush_interval: interval.map(|text| parse_interval(text)).transpose()?,
+            statsd_config,
+            storage_schemas: args.storage_schemas.clone().or(file.storage_schemas),
+            storage_aggregation: args.storage_aggregation.clone().or(file.storage_aggregation),
+            limits: file.limits,
+            default_host: host,
+        })
+    }
+}
+
+/// `127.0.0.1:8125`, `[::1]:8125`, `localhost:8125`, `:8125` or `8125`.
+pub fn parse_address(text: &str, default_host: IpAddr) -> Result<SocketAddr> {
+    if let Ok(port) = text.trim_start_matches(':').parse::<u16>() {
+        return Ok(SocketAddr::new(default_host, port));
+    }
+    let mut resolved = text.to_socket_addrs().with_context(|| format!("{text:?} is not an address such as 0.0.0.0:8125"))?;
+    resolved.next().with_context(|| format!("{text:?} has no address"))
+}
+
+/// `10s`, `500ms`, `1m` or plain seconds; at least 100 ms, at most an hour.
+pub fn parse_interval(text: &str) -> Result<Duration> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let scale_ms = match &text[digits.len()..] {
+        "ms" => 1.0,
+        "" | "s" => 1e3,
+        "m" | "min" => 6e4,
+        unit => bail!("unknown unit {unit:?} in flush interval {text:?}: s, ms or m"),
+    };
+    let number: f64 = digits.parse().with_context(|| format!("flush interval {text:?} is not a time such as 10s"))?;
+    let ms = number * scale_ms;
+    if !(100.0..=3_600_000.0).contains(&ms) {
+        bail!("flush interval {text:?} is outside 100ms to 60m");
+    }
+    Ok(Duration::from_millis(ms.round() as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_have_units_and_bounds() {
+        assert_eq!(parse_interval("10s").unwrap(), Duration::from_secs(10));
+        assert_eq!(parse_interval("500ms").unwrap(), Duration::from_millis(500));
+        assert_eq!(parse_interval("2").unwrap(), Duration::from_secs(2));
+        assert_eq!(parse_interval("1m").unwrap(), Duration::from_secs(60));
+        for bad in ["", "s", "10h", "0s", "99ms", "-1s", "NaN", "1e9", "inf"] {
+            assert!(parse_interval(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn addresses_may_leave_the_host_out() {
+        let host = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        for text in ["8125", ":8125", "127.0.0.1:8125"] {
+            assert_eq!(parse_address(text, host).unwrap().to_string(), "127.0.0.1:8125");
+        }
+        assert_eq!(parse_address("[::1]:1", host).unwrap().to_string(), "[::1]:1");
+        assert!(parse_address("nowhere", host).is_err());
+        assert!(parse_address("70000", host).is_err());
+    }
+}

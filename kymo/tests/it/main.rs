@@ -1,0 +1,3 @@
+//! What the whole program promises, checked from outside: one integration binary.
+
+mod tidy;
