@@ -1,6 +1,7 @@
 //! What the server is given: where series come from, what time it is, how it fares, and how much it may take.
 
 use crate::catalogue::Catalogue;
+use crate::draw::Unit;
 use jiff::tz::TimeZone;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -68,8 +69,8 @@ pub struct Figure {
     pub label: String,
     /// Its value now; [`tsdb::GAP`] where it is not known.
     pub value: f64,
-    /// What follows the value: `ms`, `B`, or nothing.
-    pub unit: String,
+    /// What the value is.
+    pub unit: Unit,
     /// The target whose recent course is drawn beside it, asked of [`App::own`].
     pub target: Option<String>,
     /// Whether this counts something lost: then any value above zero is marked.
@@ -85,8 +86,6 @@ pub struct Limits {
     pub waiting_requests: usize,
     /// Bytes of a POST body.
     pub body_bytes: usize,
-    /// Width and height of a picture, in pixels, its scale included.
-    pub picture_side_px: u32,
     /// Seconds that open requests have to end once the server stops.
     pub drain_secs: u64,
     /// What one query may read.
@@ -99,7 +98,6 @@ impl Default for Limits {
             concurrent_requests: std::thread::available_parallelism().map_or(2, usize::from),
             waiting_requests: 256,
             body_bytes: 1 << 20,
-            picture_side_px: 4096,
             drain_secs: 10,
             query: query::Limits::default(),
         }

@@ -11,6 +11,9 @@ pub enum Error {
     /// A target could not be answered; shows the place in the target.
     #[error(transparent)]
     Query(#[from] query::Error),
+    /// A picture could not be drawn.
+    #[error(transparent)]
+    Draw(#[from] crate::draw::Error),
     /// The store could not list its names.
     #[error("read the names")]
     Names(#[source] SourceError),

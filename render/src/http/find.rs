@@ -6,9 +6,9 @@ use crate::error::Error;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use query::source::Node;
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
-use tsdb::Node;
 
 use super::Serving;
 use super::params::Params;
@@ -24,11 +24,7 @@ enum Format {
 }
 
 /// `/metrics/find` and `/metrics`.
-pub async fn find(
-    State(serving): State<Arc<Serving>>,
-    headers: HeaderMap,
-    params: Params,
-) -> Result<Response, Error> {
+pub async fn find(State(serving): State<Arc<Serving>>, headers: HeaderMap, params: Params) -> Result<Response, Error> {
     let question = Question::read(&params, &serving)?;
     let catalogue = Arc::clone(&serving.app.catalogue);
     let now = (serving.app.clock)();
@@ -92,11 +88,7 @@ pub async fn expand(
 }
 
 /// `/metrics/index.json`: every series.
-pub async fn index(
-    State(serving): State<Arc<Serving>>,
-    headers: HeaderMap,
-    params: Params,
-) -> Result<Response, Error> {
+pub async fn index(State(serving): State<Arc<Serving>>, headers: HeaderMap, params: Params) -> Result<Response, Error> {
     let catalogue = Arc::clone(&serving.app.catalogue);
     let job = move || {
         let leaves = catalogue.leaves().map_err(Error::Names)?;
@@ -153,7 +145,8 @@ fn completed(query: &str, variants: bool) -> String {
     if !variants {
         return pattern;
     }
-    let braced = |part: &str| if part.contains(',') && !part.contains('{') { format!("{{{part}}}") } else { part.to_owned() };
+    let braced =
+        |part: &str| if part.contains(',') && !part.contains('{') { format!("{{{part}}}") } else { part.to_owned() };
     pattern.split('.').map(braced).collect::<Vec<_>>().join(".")
 }
 
@@ -267,7 +260,8 @@ fn unquote_plus(name: &str) -> String {
     let mut out = Vec::with_capacity(bytes.len());
     let mut i = 0;
     while i < bytes.len() {
-        let hex = |at: usize| bytes.get(at).and_then(|&b| char::from(b).to_digit(16)).and_then(|d| u8::try_from(d).ok());
+        let hex =
+            |at: usize| bytes.get(at).and_then(|&b| char::from(b).to_digit(16)).and_then(|d| u8::try_from(d).ok());
         match (bytes[i], hex(i + 1), hex(i + 2)) {
             (b'%', Some(high), Some(low)) => {
                 out.push(high * 16 + low);

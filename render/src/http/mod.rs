@@ -3,17 +3,19 @@
 //! Handlers read their parameters, hand the work to [`workers`] and return; nothing here blocks a socket thread, and
 //! the only clock is the one in [`App`].
 
-mod app;
+mod asset;
 mod find;
+mod pages;
+
 mod params;
+mod picture;
 mod render;
 mod reply;
 mod state;
 mod times;
 mod workers;
 
-pub use app::{App, Figure, Health, Limits, Listening};
-
+use crate::app::App;
 use axum::Router;
 use axum::middleware::map_response;
 use axum::routing::{MethodRouter, get};
@@ -31,12 +33,14 @@ use workers::Workers;
 struct Serving {
     app: App,
     workers: Workers,
+    choice: pages::Choice,
 }
 
 /// The whole API.
 pub fn router(app: App) -> Router {
     let workers = Workers::new(app.limits.concurrent_requests, app.limits.waiting_requests);
-    let routes: [(&str, MethodRouter<Arc<Serving>>); 7] = [
+    let routes: [(&str, MethodRouter<Arc<Serving>>); 9] = [
+        ("/explore", get(pages::explore)),
         ("/render", get(render::render).post(render::render)),
         ("/metrics", get(find::find).post(find::find)),
         ("/metrics/find", get(find::find).post(find::find)),
@@ -44,8 +48,9 @@ pub fn router(app: App) -> Router {
         ("/metrics/index.json", get(find::index).post(find::index)),
         ("/version", get(state::version)),
         ("/healthz", get(state::health)),
+        ("/api/v1/suggest", get(pages::suggest)),
     ];
-    let mut router = Router::new();
+    let mut router = Router::new().route("/", get(pages::home)).route("/assets/{name}", get(asset::asset));
     for (path, handlers) in routes {
         // Django answers with and without the last slash, and clients have learnt to send either.
         router = router.route(&format!("{path}/"), handlers.clone()).route(path, handlers);
@@ -56,10 +61,10 @@ pub fn router(app: App) -> Router {
         .fallback(state::not_found)
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_packing))
         .layer(map_response(reply::harden))
-        .with_state(Arc::new(Serving { app, workers }))
+        .with_state(Arc::new(Serving { app, workers, choice: pages::Choice::default() }))
 }
 
-/// Serves until `stop` is done; requests that are open then have [`Limits::drain_secs`] to end.
+/// Serves until `stop` is done; requests that are open then have `Limits::drain_secs` to end.
 ///
 /// # Errors
 /// When the listener fails.

@@ -128,6 +128,9 @@ mod tests {
         let params = Params::parse("n=7&m=x", b"").unwrap();
         assert_eq!(params.integer("n", 0).unwrap(), 7);
         assert_eq!(params.integer("absent", -1).unwrap(), -1);
-        assert_eq!(params.integer("m", 0).unwrap_err().to_string(), "Invalid value 'x' for param m: a whole number is needed");
+        assert_eq!(
+            params.integer("m", 0).unwrap_err().to_string(),
+            "Invalid value 'x' for param m: a whole number is needed"
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! `/render`: targets and a window in; numbers or a picture out. Parameters and their quirks are graphite-web's.
 
-use crate::encode::{self, Layout, Nulls};
+use crate::draw::{self, Picture};
+use crate::encode::{self, Charset, JsonWriter, Layout, Nulls};
 use crate::error::Error;
 use axum::extract::State;
 use axum::response::Response;
@@ -8,9 +9,12 @@ use query::Series;
 use std::sync::Arc;
 
 use super::params::{Params, invalid};
+use super::picture;
 use super::reply::{self, Callback, Reuse};
 use super::times::Span;
-use super::{App, Serving};
+use crate::app::App;
+
+use super::Serving;
 
 /// Seconds that an answer may be reused when the request does not say (`cacheTimeout`); graphite-web's default.
 const REUSE_SECS: i64 = 60;
@@ -62,6 +66,8 @@ struct Ask {
     max_data_points: Option<u32>,
     x_files_factor: f64,
     reuse: Reuse,
+    /// `None` where numbers are asked for.
+    picture: Option<Picture>,
 }
 
 impl Ask {
@@ -71,10 +77,14 @@ impl Ask {
             let wrong = format!("Invalid parameters (Invalid graphType '{graph}', must be one of ['line', 'pie'])");
             return Err(Error::BadRequest(wrong));
         }
+        let span = Span::read(params, app, "-1d")?;
+        let format = Format::read(params);
+        let drawn = matches!(format, Format::Svg | Format::Png);
         Ok(Ask {
+            picture: if drawn { Some(picture::read(params, &span)?) } else { None },
             targets: params.targets(),
-            span: Span::read(params, app, "-1d")?,
-            format: Format::read(params),
+            span,
+            format,
             // Without a format there is no callback, however it is spelled: graphite-web looks for it there only.
             callback: if params.has("format") { Callback::read(params)? } else { None },
             layout: reply::layout(params),
@@ -97,10 +107,13 @@ impl Ask {
         };
         let source: &dyn query::Source = &*app.catalogue;
         let mut series = query::answer(source, &request)?.series;
-        self.encode(&mut series)
+        match &self.picture {
+            Some(picture) => self.draw(&series, picture),
+            None => Ok(self.encode(&mut series)),
+        }
     }
 
-    fn encode(&self, series: &mut [Series]) -> Result<(&'static str, Vec<u8>), Error> {
+    fn encode(&self, series: &mut [Series]) -> (&'static str, Vec<u8>) {
         let (kind, text) = match self.format {
             Format::Json => {
                 // With both, graphite-web consolidates and keeps the nulls.
@@ -111,10 +124,24 @@ impl Ask {
                 self.called("application/json", encode::json::encode(series, nulls, self.layout))
             }
             Format::Csv => ("text/csv", encode::csv::encode(series, &self.span.zone)),
-            Format::Raw => ("text/plain", encode::raw::encode(series)),
-            Format::Svg | Format::Png => return Err(Error::NotFound),
+            Format::Raw | Format::Svg | Format::Png => ("text/plain", encode::raw::encode(series)),
         };
-        Ok((kind, text.into_bytes()))
+        (kind, text.into_bytes())
+    }
+
+    fn draw(&self, series: &[Series], picture: &Picture) -> Result<(&'static str, Vec<u8>), Error> {
+        let mut picture = picture.clone();
+        if series.is_empty() {
+            picture.unanswered = self.targets.clone();
+        }
+        if self.format == Format::Png {
+            return Ok(("image/png", draw::png(series, &picture)?));
+        }
+        let svg = draw::svg(series, &picture)?;
+        let Some(callback) = &self.callback else { return Ok(("image/svg+xml", svg.into_bytes())) };
+        let mut json = JsonWriter::new(Charset::Ascii, Layout::Line);
+        json.string(&svg);
+        Ok(("text/javascript", callback.call(&json.finish()).into_bytes()))
     }
 
     fn called(&self, kind: &'static str, json: String) -> (&'static str, String) {

@@ -18,10 +18,12 @@ impl Error {
         match self {
             Error::BadRequest(_) | Error::BodyCutOff(_) => StatusCode::BAD_REQUEST,
             Error::Query(error) if error.is_client_error() => StatusCode::BAD_REQUEST,
+            Error::Draw(error) if error.is_client_error() => StatusCode::BAD_REQUEST,
+            Error::Names(query::SourceError::Refused(_)) => StatusCode::BAD_REQUEST,
             Error::NotFound => StatusCode::NOT_FOUND,
             Error::BodyTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Error::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            Error::Query(_) | Error::Names(_) | Error::Worker(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Error::Query(_) | Error::Draw(_) | Error::Names(_) | Error::Worker(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -113,7 +115,9 @@ impl Callback {
         if name.len() <= CALLBACK_BYTES_MAX && name.split('.').all(is_identifier) {
             return Ok(Some(Callback(name.to_owned())));
         }
-        Err(Error::BadRequest("Invalid value for param jsonp: a dotted name of letters and digits is needed".to_owned()))
+        Err(Error::BadRequest(
+            "Invalid value for param jsonp: a dotted name of letters and digits is needed".to_owned(),
+        ))
     }
 
     /// `name(json)`.

@@ -5,8 +5,8 @@ use jiff::tz::TimeZone;
 use query::attime;
 use tsdb::{Timestamp, Window};
 
-use super::App;
 use super::params::{Params, invalid};
+use crate::app::App;
 
 /// The window of a request and the clock and zone it was read with.
 #[derive(Clone, Debug)]

@@ -21,8 +21,19 @@ const SUBJECTS_MAX: usize = 250;
 /// The time over which busyness is judged.
 const JUDGED_SECS: i64 = 1800;
 /// Names whose series tell about the server or its peers, not about what it measures.
-const ABOUT_OURSELVES: [&str; 7] =
-    ["kymo.", "statsd.", "stats.statsd.", "stats_counts.", "stats.counters.statsd.", "carbon.", "_tagged."];
+///
+/// `stats_counts.` holds the same counters as `stats.` does, as counts.
+const ABOUT_OURSELVES: [&str; 9] = [
+    "kymo.",
+    "stats.kymo.",
+    "statsd.",
+    "stats.statsd.",
+    "stats_counts.",
+    "stats.counters.statsd.",
+    "stats.gauges.statsd.",
+    "carbon.",
+    "_tagged.",
+];
 
 /// One graph of the first page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +68,7 @@ struct Subject {
 pub fn choose(catalogue: &dyn Catalogue, now: Timestamp, count: usize) -> Result<Vec<Panel>, SourceError> {
     let leaves = catalogue.leaves()?;
     let mut subjects: BTreeMap<String, Subject> = BTreeMap::new();
-    for name in leaves.iter().filter(|name| !ABOUT_OURSELVES.iter().any(|own| name.starts_with(own))) {
+    for name in leaves.iter().filter(|name| !is_about_ourselves(name)) {
         if let Some(subject) = subject_of(name) {
             subjects.entry(subject.panel.target.clone()).or_insert(subject);
         }
@@ -73,6 +84,11 @@ pub fn choose(catalogue: &dyn Catalogue, now: Timestamp, count: usize) -> Result
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.target.cmp(&b.1.target)));
     }
     Ok(take_turns(kinds.into_values().collect(), count))
+}
+
+/// Whether a name tells about the server itself.
+pub fn is_about_ourselves(name: &str) -> bool {
+    ABOUT_OURSELVES.iter().any(|own| name.starts_with(own))
 }
 
 /// The first of each kind, then the second of each, and so on.

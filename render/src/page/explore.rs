@@ -48,8 +48,10 @@ pub fn body(view: &Explore) -> Html {
     page.raw("<section id=\"graph\" data-part");
     match &view.outcome {
         Outcome::Unasked(names) => {
-            page.raw("><p>Type a target above: a name, a pattern such as <code>servers.*.cpu</code>, or a function of \
-                      them such as <code>sumSeries(servers.*.cpu)</code>.</p>");
+            page.raw(
+                "><p>Type a target above: a name, a pattern such as <code>servers.*.cpu</code>, or a function of \
+                      them such as <code>sumSeries(servers.*.cpu)</code>.</p>",
+            );
             examples(&mut page, "Names to begin with", names);
         }
         Outcome::Refused { message, caret } => {
@@ -71,8 +73,12 @@ pub fn body(view: &Explore) -> Html {
 
 fn form(page: &mut Html, view: &Explore) {
     let lines = i64::try_from(view.text.lines().count().clamp(1, 8)).unwrap_or(1);
-    page.raw("<form id=\"query\" action=\"/explore\"><label class=\"unseen\" for=\"target\">Targets, one a line</label>");
-    page.raw("<textarea id=\"target\" name=\"target\" spellcheck=\"false\" autocomplete=\"off\" autocapitalize=\"off\" ");
+    page.raw(
+        "<form id=\"query\" action=\"/explore\"><label class=\"unseen\" for=\"target\">Targets, one a line</label>",
+    );
+    page.raw(
+        "<textarea id=\"target\" name=\"target\" spellcheck=\"false\" autocomplete=\"off\" autocapitalize=\"off\" ",
+    );
     page.raw("placeholder=\"sumSeries(servers.*.cpu)\" rows=\"").number(lines).raw("\">");
     // A newline right after the tag would be eaten.
     page.raw("\n").text(&view.text).raw("</textarea><div class=\"range\">");
@@ -83,7 +89,9 @@ fn form(page: &mut Html, view: &Explore) {
         ("tz", "zone", &view.zone, "UTC"),
     ] {
         page.raw("<label>").text(label).raw("<input name=\"").text(name).raw("\" value=\"").text(value);
-        page.raw("\" placeholder=\"").text(hint).raw("\" size=\"14\" autocomplete=\"off\" spellcheck=\"false\"></label>");
+        page.raw("\" placeholder=\"")
+            .text(hint)
+            .raw("\" size=\"14\" autocomplete=\"off\" spellcheck=\"false\"></label>");
     }
     page.raw("<button class=\"go\">Draw</button></div></form>\n");
 }
@@ -129,7 +137,9 @@ fn drawn(page: &mut Html, view: &Explore, graph: &Graph) {
     page.raw(if is_now(&view.until) { "\" data-live>" } else { "\">" });
     page.raw("<div class=\"over\"><p class=\"when\">").text(&moment::range(graph.window, &graph.zone)).raw("</p>");
     tools(page, view);
-    page.raw("</div><div class=\"plot\" tabindex=\"0\" role=\"group\" aria-label=\"Graph; arrow keys move the crosshair\">");
+    page.raw(
+        "</div><div class=\"plot\" tabindex=\"0\" role=\"group\" aria-label=\"Graph; arrow keys move the crosshair\">",
+    );
     page.picture(&graph.svg).raw("</div><p class=\"unseen\" id=\"aloud\" aria-live=\"polite\"></p>");
     legend::write(page, &graph.rows);
     cost(page, graph);
@@ -171,14 +181,18 @@ fn cost(page: &mut Html, graph: &Graph) {
     if graph.left_out > 0 {
         let left = u64::try_from(graph.left_out).unwrap_or(u64::MAX);
         page.raw(" The ").text(&number::count(left));
-        page.raw(" with the smallest maxima are not drawn; a narrower target or <code>highestMax(…, 10)</code> shows fewer.");
+        page.raw(
+            " with the smallest maxima are not drawn; a narrower target or <code>highestMax(…, 10)</code> shows fewer.",
+        );
     }
     page.raw("</p>");
 }
 
 /// The last numbers themselves, for readers whom the picture does not reach.
 fn table(page: &mut Html, graph: &Graph) {
-    page.raw("<details id=\"numbers\" class=\"numbers\"><summary>Show data</summary><div class=\"wide\"><table><thead><tr>");
+    page.raw(
+        "<details id=\"numbers\" class=\"numbers\"><summary>Show data</summary><div class=\"wide\"><table><thead><tr>",
+    );
     page.raw("<th scope=\"col\">Time</th>");
     for name in &graph.table.names {
         page.raw("<th scope=\"col\">").text(name).raw("</th>");

@@ -1,9 +1,7 @@
 //! A query's answer made ready for a page: the picture, the figures of its legend and its newest numbers.
 
 use super::html::Svg;
-use super::legend::Row;
-use crate::draw::palette::{self, Theme};
-use crate::draw::{self, Picture};
+use crate::draw::{self, Color, LegendRow, Picture, Spark, Theme};
 use crate::encode::python_float;
 use jiff::tz::TimeZone;
 use query::Series;
@@ -21,7 +19,7 @@ pub struct Graph {
     /// The picture.
     pub svg: Svg,
     /// The legend, in the order of the answer.
-    pub rows: Vec<Row>,
+    pub rows: Vec<LegendRow>,
     /// How many series were not drawn.
     pub left_out: usize,
     /// Points in the answer, those left out included.
@@ -56,13 +54,9 @@ pub struct Table {
 pub fn of(mut series: Vec<Series>, picture: &Picture, now: Timestamp) -> Result<Graph, draw::Error> {
     let points = series.iter().map(|one| one.values.len() as u64).sum();
     let left_out = keep_highest(&mut series, SERIES_MAX);
-    let svg = themed(draw::svg(&series, picture)?);
-    let names: Vec<&str> = series.iter().map(|one| one.name.as_str()).collect();
-    let looks = palette::looks(&names);
-    let row = |(one, look): (&Series, palette::Look)| Row::of(one, color_of(one, look), look.round > 0);
     Ok(Graph {
-        svg,
-        rows: series.iter().zip(looks).map(row).collect(),
+        svg: picture_of(&series, picture)?,
+        rows: draw::legend(&series, picture),
         left_out,
         points,
         step_secs: series.iter().map(|one| i64::from(one.step.secs())).min().unwrap_or(1),
@@ -91,18 +85,35 @@ fn keep_highest(series: &mut Vec<Series>, count: usize) -> usize {
     left_out
 }
 
+/// A picture that stands in a page.
+///
+/// # Errors
+/// When it cannot be drawn.
+pub fn picture_of(series: &[Series], picture: &Picture) -> Result<Svg, draw::Error> {
+    Ok(themed(draw::svg(series, picture)?))
+}
+
+/// A line the size of a word, over the window.
+pub fn spark(series: &Series, window: Window) -> Svg {
+    themed(draw::spark(series, &Spark { width: 150, height: 34, theme: Theme::Light, color: None, window }))
+}
+
 /// The picture's own colours as variables of the page's style, so that one picture serves light and dark.
-pub fn themed(svg: String) -> Svg {
-    let mut svg = svg;
+fn themed(mut svg: String) -> Svg {
     for (color, variable) in variables(Theme::Light) {
-        let (fixed, named) = (format!("\"{color}\""), format!("\"var(--{variable})\""));
-        svg = svg.replace(&fixed, &named);
+        svg = svg.replace(&format!("\"{color}\""), &format!("\"var(--{variable})\""));
     }
     Svg(svg)
 }
 
-/// A theme's colours and the names of their variables.
-pub fn variables(theme: Theme) -> Vec<(String, String)> {
+/// A colour of the light theme as the variable of the same role; any other colour stays itself.
+pub fn themed_color(color: Color) -> String {
+    let known = variables(Theme::Light).into_iter().find(|(own, _)| *own == color);
+    known.map_or_else(|| color.to_string(), |(_, name)| format!("var(--{name})"))
+}
+
+/// A theme's colours and the names of their variables in the style sheet.
+pub fn variables(theme: Theme) -> Vec<(Color, String)> {
     let palette = theme.palette();
     let named = [
         (palette.ground, "ground"),
@@ -112,15 +123,8 @@ pub fn variables(theme: Theme) -> Vec<(String, String)> {
         (palette.axis, "axis"),
         (palette.alarm, "alarm"),
     ];
-    let lines = palette.lines.iter().zip(0..).map(|(color, i)| (color.to_string(), format!("s{i}")));
-    named.iter().map(|(color, name)| (color.to_string(), (*name).to_owned())).chain(lines).collect()
-}
-
-fn color_of(series: &Series, look: palette::Look) -> String {
-    match series.style.color.as_deref().and_then(draw::color::Color::parse) {
-        Some(color) => color.to_string(),
-        None => format!("var(--s{})", look.hue),
-    }
+    let lines = palette.lines.iter().zip(0..).map(|(color, i)| (*color, format!("s{i}")));
+    named.iter().map(|(color, name)| (*color, (*name).to_owned())).chain(lines).collect()
 }
 
 fn table(series: &[Series]) -> Table {

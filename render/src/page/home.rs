@@ -2,9 +2,10 @@
 
 use super::busiest::Panel;
 use super::html::{Html, Svg};
+use super::link;
 use super::tree::{self, Level};
-use super::{link, number};
-use crate::http::Listening;
+use crate::app::Listening;
+use crate::draw::{Unit, value_label};
 
 /// What the page shows.
 pub struct Home {
@@ -14,6 +15,8 @@ pub struct Home {
     pub graphs: Vec<(Panel, Option<Svg>)>,
     /// The names as a tree.
     pub names: Level,
+    /// Whether nothing but the server itself has sent anything yet.
+    pub empty: bool,
     /// What was searched for and what was found.
     pub search: Option<(String, Vec<String>)>,
     /// Where samples are welcome.
@@ -28,8 +31,8 @@ pub struct Tile {
     pub label: String,
     /// Its value now.
     pub value: f64,
-    /// What follows the value.
-    pub unit: String,
+    /// What it is.
+    pub unit: Unit,
     /// Whether it counts something lost.
     pub is_loss: bool,
     /// Its recent course, and the target that shows more of it.
@@ -44,8 +47,7 @@ pub fn body(view: &Home) -> Html {
         results(&mut page, words, found);
     }
     health(&mut page, view);
-    let empty = view.names.nodes.is_empty();
-    if empty {
+    if view.empty {
         start(&mut page, &view.listening);
     } else {
         busiest(&mut page, &view.graphs);
@@ -78,11 +80,8 @@ fn health(page: &mut Html, view: &Home) {
     for tile in &view.tiles {
         let lost = tile.is_loss && tile.value > 0.0;
         page.raw(if lost { "<div class=\"tile lost\">" } else { "<div class=\"tile\">" });
-        page.raw("<span class=\"label\">").text(&tile.label).raw("</span><b>").text(&number::figure(tile.value));
-        page.raw("</b>");
-        if !tile.unit.is_empty() {
-            page.raw(" <span class=\"unit\">").text(&tile.unit).raw("</span>");
-        }
+        page.raw("<span class=\"label\">").text(&tile.label).raw("</span><b>");
+        page.text(&value_label(tile.value, &tile.unit)).raw("</b>");
         if let Some((svg, target)) = &tile.course {
             page.raw("<a href=\"").text(&link::explore(target, "-1h")).raw("\" aria-label=\"").text(&tile.label);
             page.raw(", the last hour\">").picture(svg).raw("</a>");
@@ -118,7 +117,8 @@ fn start(page: &mut Html, listening: &Listening) {
         page.raw(" ").number(i64::from(statsd.port())).raw("</pre>");
     }
     if let Some(carbon) = listening.carbon {
-        page.raw("<p>or a Carbon line:</p><pre>echo \"hello.carbon 42 $(date +%s)\" | nc -w1 ").text(&host(carbon.ip()));
+        page.raw("<p>or a Carbon line:</p><pre>echo \"hello.carbon 42 $(date +%s)\" | nc -w1 ")
+            .text(&host(carbon.ip()));
         page.raw(" ").number(i64::from(carbon.port())).raw("</pre>");
     }
     page.raw("<p class=\"muted\">It appears here with the next flush, within ten seconds.</p></section>");

@@ -64,12 +64,10 @@ mod tests {
 
     #[test]
     fn a_line_is_a_target_but_a_call_may_be_longer() {
-        assert_eq!(targets_in("a.b\n\n  scale(\n c,\n 2)\r\nalias(d, \"(\")\ne"), [
-            "a.b",
-            "scale(\n c,\n 2)",
-            "alias(d, \"(\")",
-            "e"
-        ]);
+        assert_eq!(
+            targets_in("a.b\n\n  scale(\n c,\n 2)\r\nalias(d, \"(\")\ne"),
+            ["a.b", "scale(\n c,\n 2)", "alias(d, \"(\")", "e"]
+        );
         assert!(targets_in(" \n").is_empty());
     }
 }

@@ -1,32 +1,5 @@
-//! Numbers as a table of figures shows them: three significant digits and a letter for the thousands.
-
-/// `1234.5` as `1.23 k`, `0.01234` as `0.0123`, a whole number below a thousand as it is, no value as a dash.
-pub fn figure(value: f64) -> String {
-    if value.is_nan() {
-        return "–".to_owned();
-    }
-    if value.is_infinite() {
-        return if value > 0.0 { "∞" } else { "−∞" }.to_owned();
-    }
-    let sign = if value < 0.0 { "−" } else { "" };
-    let size = value.abs();
-    if size < 1000.0 && size.fract() == 0.0 {
-        return format!("{sign}{size}");
-    }
-    if !(1e-3..1e18).contains(&size) {
-        return format!("{sign}{size:.2e}");
-    }
-    const LETTERS: [&str; 6] = ["", " k", " M", " G", " T", " P"];
-    let mut scaled = size;
-    let mut letter = 0;
-    // 999.5 would be shown as 1000 of its letter; it is 1.00 of the next.
-    while scaled >= 999.5 && letter + 1 < LETTERS.len() {
-        scaled /= 1000.0;
-        letter += 1;
-    }
-    let decimals = (2 - scaled.log10().floor() as i32).clamp(0, 5);
-    format!("{sign}{scaled:.*}{}", usize::try_from(decimals).unwrap_or(0), LETTERS[letter])
-}
+//! Counts and stretches of time as a sentence says them. Values of series are labelled by the drawing code instead, so
+//! that a page and a picture never differ.
 
 /// A count with its thousands apart: `1 234 567`.
 pub fn count(value: u64) -> String {
@@ -53,29 +26,7 @@ pub fn stretch(secs: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{count, figure, stretch};
-
-    #[test]
-    fn figures_have_three_digits() {
-        let expected = [
-            (0.0, "0"),
-            (42.0, "42"),
-            (-5.5, "−5.50"),
-            (34.123, "34.1"),
-            (0.012_34, "0.0123"),
-            (999.6, "1.00 k"),
-            (1000.0, "1.00 k"),
-            (123_456.0, "123 k"),
-            (9_876_543.0, "9.88 M"),
-            (1.5e-5, "1.50e-5"),
-            (3e300, "3.00e300"),
-            (f64::NAN, "–"),
-            (f64::NEG_INFINITY, "−∞"),
-        ];
-        for (value, text) in expected {
-            assert_eq!(figure(value), text);
-        }
-    }
+    use super::{count, stretch};
 
     #[test]
     fn counts_and_stretches() {

@@ -10,11 +10,8 @@ pub fn best<'a>(names: &'a [String], words: &str, count: usize) -> Vec<&'a str> 
     if words.is_empty() {
         return Vec::new();
     }
-    let mut found: Vec<(u32, usize, &str)> = names
-        .iter()
-        .take(NAMES_MAX)
-        .filter_map(|name| Some((fit(name, &words)?, name.len(), name.as_str())))
-        .collect();
+    let mut found: Vec<(u32, usize, &str)> =
+        names.iter().take(NAMES_MAX).filter_map(|name| Some((fit(name, &words)?, name.len(), name.as_str()))).collect();
     let better = |a: &(u32, usize, &str), b: &(u32, usize, &str)| b.0.cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2)));
     if found.len() > count && count > 0 {
         found.select_nth_unstable_by(count - 1, better);
