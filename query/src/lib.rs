@@ -99,7 +99,8 @@ pub fn answer(source: &dyn Source, request: &Request<'_>) -> Result<Answer, Erro
         let bound = bind::bind(expr, &request.limits).map_err(located)?;
         planned.push((target, planner.target(target, bound).map_err(located)?));
     }
-    let Planner { fetches, cost, .. } = planner;
+    let Planner { fetches, cost, notes: planned_notes, .. } = planner;
+    notes.extend(planned_notes);
     let read = |fetch: &plan::Fetch| {
         source.fetch(&fetch.name, fetch.window, request.now).map_err(|why| fetch.failed(request, why))
     };

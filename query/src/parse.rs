@@ -123,6 +123,7 @@ impl<'a> Grammar<'a> {
         while let Ok((after, (span, mut call))) = preceded((blanks0, char('|')), |rest| self.call(rest)).parse(rest) {
             let span = Span::between(expr.span.offset, span.end());
             call.arguments.insert(0, expr);
+            call.piped = true;
             expr = Expr { span, kind: Kind::Call(call) };
             rest = after;
             // A pipe nests as a call does, whatever it looks like.
@@ -150,7 +151,7 @@ impl<'a> Grammar<'a> {
         let (rest, (arguments, keywords)) = listed?;
         let (rest, _) = lexeme(char(')')).parse(rest).inspect_err(|_| self.missed(rest, "`,` or `)`"))?;
         let span = Span::between(name_span.offset, self.at(rest));
-        Ok((rest, (span, Call { name: name.to_owned(), name_span, arguments, keywords })))
+        Ok((rest, (span, Call { name: name.to_owned(), name_span, arguments, piped: false, keywords })))
     }
 
     /// Positional arguments, then keywords; keywords alone are not taken, nor a positional one after them.

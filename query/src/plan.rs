@@ -6,12 +6,12 @@
 //! so the steps of any expression can be told without reading a value. They are told for the window that the caller
 //! wants; an inner function that itself reaches back into a coarser archive is taken to keep its step.
 
-use crate::Request;
 use crate::bind::{Bound, Call};
 use crate::consolidate::lcm;
 use crate::error::{Error, Fault, Misfit, SourceError, Span};
 use crate::functions::{Args, Body, Function, Value};
 use crate::source::{Archive, Source};
+use crate::{Cost, Note, Request};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tsdb::{Step, Window};
@@ -66,14 +66,15 @@ pub(crate) struct Planner<'a> {
     archives: HashMap<Arc<str>, Arc<[Archive]>>,
     planned: HashMap<(Arc<str>, Window), usize>,
     pub fetches: Vec<Fetch>,
-    pub cost: crate::Cost,
+    pub cost: Cost,
+    pub notes: Vec<Note>,
 }
 
 impl<'a> Planner<'a> {
     pub fn new(source: &'a dyn Source, request: &'a Request<'a>) -> Planner<'a> {
         let (found, archives, planned) = (HashMap::new(), HashMap::new(), HashMap::new());
-        let cost = crate::Cost::default();
-        Planner { source, request, target: 0, found, archives, planned, fetches: Vec::new(), cost }
+        let (cost, notes) = (Cost::default(), Vec::new());
+        Planner { source, request, target: 0, found, archives, planned, fetches: Vec::new(), cost, notes }
     }
 
     /// Plans one target.
@@ -83,7 +84,7 @@ impl<'a> Planner<'a> {
     }
 
     fn plan(&mut self, bound: Bound, window: Window) -> Result<Planned, Misfit> {
-        let Call { function, values, inputs, span } = match bound {
+        let Call { function, values, mut inputs, span, .. } = match bound {
             Bound::Path { expression, span } => return self.path(expression, span, window),
             Bound::Call(call) => call,
         };
@@ -92,10 +93,29 @@ impl<'a> Planner<'a> {
             let steps = self.steps_of_all(&inputs, window)?;
             let Some(coarsest) = steps.last() else { return Ok(Planned::Nothing) };
             inner = reach(&self.args(function, &values, window), *coarsest, window);
+            inputs = inputs.into_iter().map(|input| self.without_pipes(input)).collect();
         }
         let reach_secs = window.from - inner.from;
         let inputs = inputs.into_iter().map(|input| self.plan(input, inner)).collect::<Result<_, _>>()?;
         Ok(Planned::Call { function, values, inputs, window, reach_secs, span })
+    }
+
+    /// graphite-web evaluates the input of a function that reaches back a second time, and by then it has used up the
+    /// pipes inside: what counts is the expression before the first one. The recorded answers have it so; a note tells.
+    fn without_pipes(&mut self, bound: Bound) -> Bound {
+        match bound {
+            Bound::Path { .. } => bound,
+            Bound::Call(mut call) if call.piped => {
+                let message =
+                    format!("`{}` is left out: a moving window reads what stands before a pipe", call.function.name);
+                self.notes.push(Note { target: self.target, span: call.span, message });
+                self.without_pipes(call.inputs.swap_remove(0))
+            }
+            Bound::Call(mut call) => {
+                call.inputs = call.inputs.into_iter().map(|input| self.without_pipes(input)).collect();
+                Bound::Call(call)
+            }
+        }
     }
 
     fn args<'b>(&'b self, function: &'static Function, values: &'b [Value], window: Window) -> Args<'b> {
