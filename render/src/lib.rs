@@ -2,3 +2,5 @@
 //!
 //! It never reads a clock; `now` is handed to it.
 #![forbid(unsafe_code)]
+
+pub mod draw;
