@@ -60,7 +60,9 @@ fn run(step: &Value, path: &Path) -> Value {
             done(whisper::update_many(path, &points, time(&step["now"])))
         }
         "fetch" => fetch(step, path),
-        "info" => whisper::info(path).map_or_else(|error| class(&error), |header| header.map_or(Value::Null, info)),
+        "info" => {
+            whisper::info(path).map_or_else(|error| class(&error), |header| header.as_ref().map_or(Value::Null, info))
+        }
         "set_xff" => {
             whisper::set_x_files_factor(path, float(&step["xff"])).map_or_else(|e| class(&e), |old| json!(old))
         }
@@ -126,7 +128,7 @@ fn fetch(step: &Value, path: &Path) -> Value {
     }
 }
 
-fn info(header: Header) -> Value {
+fn info(header: &Header) -> Value {
     let archive = |located: &whisper::Located| {
         json!({
             "offset": located.offset,
