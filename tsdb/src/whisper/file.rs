@@ -1,0 +1,161 @@
+//! An open whisper file: its descriptor, its path for messages and its header. Every read and write of points goes
+//! through here, so that a short read becomes an error that names the file.
+
+use super::header::{Header, Located, encode_metadata};
+use crate::error::Error;
+use crate::ring::{slot, stretches};
+use crate::rollup::Rollup;
+use crate::time::Timestamp;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Bytes of a point: u32 interval, f64 value.
+pub(crate) const POINT_BYTES: usize = 12;
+
+/// Buffers that updates reuse, so that an update through a kept handle allocates nothing.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    pub(super) bytes: Vec<u8>,
+    pub(super) values: Vec<f64>,
+}
+
+/// An open file with a checked header.
+pub(crate) struct Whisper {
+    pub(super) file: File,
+    pub(super) path: PathBuf,
+    header: Header,
+}
+
+impl Whisper {
+    /// Opens a file to read it.
+    pub(crate) fn open_read(path: &Path) -> Result<Whisper, Error> {
+        Whisper::from_file(File::open(path).map_err(Error::io("open", path))?, path)
+    }
+
+    /// Opens a file to read and write it.
+    pub(crate) fn open_write(path: &Path) -> Result<Whisper, Error> {
+        let file = OpenOptions::new().read(true).write(true).open(path).map_err(Error::io("open", path))?;
+        Whisper::from_file(file, path)
+    }
+
+    fn from_file(file: File, path: &Path) -> Result<Whisper, Error> {
+        let header = Header::read(&file, path)?;
+        Ok(Whisper { file, path: path.to_owned(), header })
+    }
+
+    pub(crate) fn header(&self) -> &Header {
+        &self.header
+    }
+
+    pub(crate) fn into_header(self) -> Header {
+        self.header
+    }
+
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes one point into the finest archive that covers it, then rolls it up. Four system calls for a file of one
+    /// archive less two, three more per further archive.
+    pub(crate) fn update(&self, scratch: &mut Scratch, at: Timestamp, value: f64, now: Timestamp) -> Result<(), Error> {
+        let age = now - at;
+        let kept = self.header.retention_secs();
+        let archives = self.header.archives();
+        let covering = archives.iter().position(|located| located.archive.retention_secs() >= age);
+        let Some(finest) = covering.filter(|_| (0..kept).contains(&age)) else {
+            return Err(self.not_covered(at, now));
+        };
+        let located = archives[finest];
+        let interval = at.floor(located.archive.step).0;
+        let Some(stored) = u32_of(interval) else { return Err(self.not_covered(at, now)) };
+        self.write_point(&located, stored, value)?;
+        for pair in archives[finest..].windows(2) {
+            if !self.propagate(scratch, interval, &pair[0], &pair[1])? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn not_covered(&self, at: Timestamp, now: Timestamp) -> Error {
+        let kept = Duration::from_secs(self.header.retention_secs().unsigned_abs());
+        Error::NotCovered { path: self.path.clone(), at: at.0, now: now.0, kept }
+    }
+
+    /// The moment at slot 0 of an archive; `None` when nothing was written there yet.
+    pub(super) fn base(&self, located: &Located) -> Result<Option<i64>, Error> {
+        let mut bytes = [0; 4];
+        self.read_exact(&mut bytes, located.offset)?;
+        let interval = u32::from_be_bytes(bytes);
+        Ok((interval != 0).then_some(i64::from(interval)))
+    }
+
+    /// Writes a point to its slot; the first point of an archive goes to slot 0 and becomes its base.
+    pub(super) fn write_point(&self, located: &Located, interval: u32, value: f64) -> Result<(), Error> {
+        let at = i64::from(interval);
+        let slot = self.base(located)?.map_or(0, |base| slot(located.archive, base, at));
+        self.write_all(&encode_point(interval, value), located.at(slot))
+    }
+
+    /// Reads the slots from `first` up to `end` (equal: the whole ring) into `scratch.bytes`.
+    pub(super) fn read_slots(
+        &self,
+        scratch: &mut Scratch,
+        located: &Located,
+        first: u32,
+        end: u32,
+    ) -> Result<(), Error> {
+        scratch.bytes.clear();
+        for stretch in stretches(located.archive, first, end) {
+            let from = scratch.bytes.len();
+            scratch.bytes.resize(from + stretch.len() * POINT_BYTES, 0);
+            if !stretch.is_empty() {
+                self.read_exact(&mut scratch.bytes[from..], located.at(stretch.start))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Rewrites the first sixteen bytes in place.
+    pub(super) fn set_metadata(&mut self, rollup: Rollup, factor: f32) -> Result<(), Error> {
+        let archives = self.header.archives().len() as u32;
+        self.write_all(&encode_metadata(rollup, self.header.max_retention_secs, factor, archives), 0)?;
+        self.header = Header::read(&self.file, &self.path)?;
+        Ok(())
+    }
+
+    pub(super) fn read_exact(&self, buffer: &mut [u8], offset: u64) -> Result<(), Error> {
+        self.file.read_exact_at(buffer, offset).map_err(|source| match source.kind() {
+            io::ErrorKind::UnexpectedEof => Error::corrupt(&self.path, format!("it ends before byte {offset}")),
+            _ => Error::io("read", &self.path)(source),
+        })
+    }
+
+    pub(super) fn write_all(&self, bytes: &[u8], offset: u64) -> Result<(), Error> {
+        self.file.write_all_at(bytes, offset).map_err(Error::io("write", &self.path))
+    }
+}
+
+pub(super) fn encode_point(interval: u32, value: f64) -> [u8; POINT_BYTES] {
+    let mut bytes = [0; POINT_BYTES];
+    bytes[..4].copy_from_slice(&interval.to_be_bytes());
+    bytes[4..].copy_from_slice(&value.to_be_bytes());
+    bytes
+}
+
+pub(super) fn decode_point(bytes: &[u8; POINT_BYTES]) -> (i64, f64) {
+    let [a, b, c, d, value @ ..] = *bytes;
+    (i64::from(u32::from_be_bytes([a, b, c, d])), f64::from_be_bytes(value))
+}
+
+/// A moment as a file can hold it; `None` before the epoch and from 2106 on.
+pub(crate) fn u32_of(interval: i64) -> Option<u32> {
+    u32::try_from(interval).ok()
+}

@@ -1,0 +1,4 @@
+//! The store's integration tests: whisper files against the recorded answers of the original, and the store as its
+//! callers see it.
+
+mod whisper_conformance;
