@@ -10,6 +10,7 @@ pub mod args;
 pub mod combine;
 pub mod filter;
 pub mod moving;
+pub mod page;
 pub mod point;
 pub mod series;
 pub mod special;
@@ -262,6 +263,24 @@ impl Takes {
             Takes::Flag => "boolean",
             Takes::NodeOrTag => "nodeOrTag",
         }
+    }
+
+    /// What it takes, for people; `None` for series, which need no explanation.
+    pub const fn phrase(self) -> Option<&'static str> {
+        Some(match self {
+            Takes::Series => return None,
+            Takes::Number => "a number",
+            Takes::Integer => "a whole number",
+            Takes::Text => "a quoted string",
+            Takes::Pattern => "a quoted regular expression, in Python's syntax",
+            Takes::Replacement => "a quoted replacement; `\\1` and `\\g<name>` are groups",
+            Takes::Duration => "a quoted length of time such as `\"5min\"`",
+            Takes::PointsOrDuration => "a number of points, or a quoted length of time such as `\"5min\"`",
+            Takes::Aggregation => "one of",
+            Takes::Consolidation => "one of",
+            Takes::Flag => "`true` or `false`",
+            Takes::NodeOrTag => "the number of a dotted part, negative from the end, or the quoted name of a tag",
+        })
     }
 
     /// The words it chooses from; empty where there is no such list.
