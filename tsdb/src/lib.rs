@@ -3,18 +3,33 @@
 //! It knows nothing of the wire, of target expressions or of HTTP, and it never reads a clock.
 #![forbid(unsafe_code)]
 
+mod catalogue;
+pub mod counters;
 pub mod error;
+mod find;
 pub mod gap;
+mod glob;
+mod handles;
+mod ini;
+mod lock;
 pub mod name;
 pub mod retention;
 mod ring;
 pub mod rollup;
+pub mod schema;
+mod store;
 pub mod time;
 pub mod whisper;
 
+pub use catalogue::SeriesId;
+pub use counters::Counters;
 pub use error::Error;
+pub use find::Node;
 pub use gap::{GAP, is_gap};
+pub use name::NameError;
 pub use retention::{Archive, Retention, RetentionError};
 pub use rollup::Rollup;
+pub use schema::{Rules, Settings};
+pub use store::{Point, Store, StoreLimits, WriteReport};
 pub use time::{Step, Timestamp, Window};
 pub use whisper::Fetched;

@@ -83,7 +83,7 @@ impl Rollup {
                 sum / count
             }
             Rollup::Sum => sum(&mut known),
-            Rollup::Last => known.last().unwrap_or(first),
+            Rollup::Last => known.next_back().unwrap_or(first),
             Rollup::Max => pick(&mut known, |value, kept| value > kept),
             Rollup::Min => pick(&mut known, |value, kept| value < kept),
             Rollup::AverageZero => sum(&mut known) / values.len() as f64,

@@ -21,7 +21,7 @@ pub use create::{CreateOptions, Fill, create};
 pub use fetch::{Fetched, Resolution};
 pub use header::{Header, Located};
 
-pub(crate) use file::{POINT_BYTES, Scratch, Whisper, u32_of};
+pub(crate) use file::{POINT_BYTES, Scratch, Whisper};
 pub(crate) use update_many::Overrun;
 
 use crate::error::Error;

@@ -1,0 +1,69 @@
+//! What the store counts about itself. Every point that is not written is in one of these numbers, by reason.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds to it.
+    pub fn add(&self, count: u64) {
+        // Numbers for people: no other memory hangs on their order.
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Its value now.
+    pub fn value(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The store's counters since it was opened.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Points written.
+    pub points_written: Counter,
+    /// Files made.
+    pub files_created: Counter,
+    /// Files opened to write, because no handle was kept.
+    pub files_opened: Counter,
+    /// Kept handles found to be of a deleted, replaced or shortened file.
+    pub handles_stale: Counter,
+    /// Points older than the series' retention.
+    pub dropped_old: Counter,
+    /// Points too far in the future.
+    pub dropped_future: Counter,
+    /// Points of files that are corrupt.
+    pub dropped_broken: Counter,
+    /// Points lost to a full disk or quota.
+    pub dropped_full: Counter,
+    /// Points lost to another answer of the system.
+    pub dropped_failed: Counter,
+    /// Points given to a store that is open for reading only.
+    pub dropped_read_only: Counter,
+    /// Names refused, and new names beyond the limit of series.
+    pub names_refused: Counter,
+    /// Folders that could not be listed.
+    pub listings_failed: Counter,
+}
+
+impl Counters {
+    /// All counters with their names, for a status page or own series.
+    pub fn all(&self) -> [(&'static str, u64); 12] {
+        [
+            ("points_written", self.points_written.value()),
+            ("files_created", self.files_created.value()),
+            ("files_opened", self.files_opened.value()),
+            ("handles_stale", self.handles_stale.value()),
+            ("dropped_old", self.dropped_old.value()),
+            ("dropped_future", self.dropped_future.value()),
+            ("dropped_broken", self.dropped_broken.value()),
+            ("dropped_full", self.dropped_full.value()),
+            ("dropped_failed", self.dropped_failed.value()),
+            ("dropped_read_only", self.dropped_read_only.value()),
+            ("names_refused", self.names_refused.value()),
+            ("listings_failed", self.listings_failed.value()),
+        ]
+    }
+}

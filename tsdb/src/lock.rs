@@ -1,0 +1,31 @@
+//! One writer per folder where the folder is our own. A foreign tree (one that held files before us and no lock of
+//! ours) is shared with whoever else writes there and is left without a lock.
+
+use crate::error::Error;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::path::Path;
+
+/// Hidden, so that no listing of series shows it.
+const LOCK_FILE: &str = ".kymo.lock";
+
+/// Held as long as the store lives; the system frees it when the process ends, however it ends.
+#[derive(Debug)]
+pub(crate) struct FolderLock(#[expect(dead_code, reason = "the descriptor is the lock")] File);
+
+impl FolderLock {
+    /// Takes the lock of a folder that is empty or carries our lock file; `None` for a foreign tree.
+    pub(crate) fn take(root: &Path) -> Result<Option<FolderLock>, Error> {
+        let path = root.join(LOCK_FILE);
+        let ours = path.try_exists().map_err(Error::io("look for", &path))?;
+        if !ours && fs::read_dir(root).map_err(Error::io("list", root))?.next().is_some() {
+            return Ok(None);
+        }
+        let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+        let file = opened.map_err(Error::io("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(FolderLock(file))),
+            Err(TryLockError::WouldBlock) => Err(Error::Locked(root.to_owned())),
+            Err(TryLockError::Error(source)) => Err(Error::io("lock", &path)(source)),
+        }
+    }
+}

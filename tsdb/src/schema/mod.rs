@@ -1,0 +1,185 @@
+//! Rules: which retention, aggregation method and x-files factor a new series gets. Files are read as carbon reads
+//! storage-schemas.conf and storage-aggregation.conf; without a file there are defaults that fit the names of StatsD.
+
+use crate::error::Error;
+use crate::ini::{Ini, Section};
+use crate::name::clip;
+use crate::retention::Retention;
+use crate::rollup::Rollup;
+use fancy_regex::Regex;
+use std::path::Path;
+
+/// What a new series is made with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings<'a> {
+    /// Its archives.
+    pub retention: &'a Retention,
+    /// How they are rolled up.
+    pub rollup: Rollup,
+    /// From which share of known points on.
+    pub x_files_factor: f64,
+}
+
+/// The rules in order; of each kind the first that matches wins.
+#[derive(Debug)]
+pub struct Rules {
+    /// The last matches everything.
+    schemas: Vec<(Pattern, Retention)>,
+    aggregations: Vec<(Pattern, Rollup, f64)>,
+    /// Of series that no aggregation rule matches.
+    otherwise: (Rollup, f64),
+    warnings: Vec<String>,
+}
+
+/// Ten seconds as StatsD flushes, then what a week and a year are looked at in.
+const RETENTION: &str = "10s:6h,1m:7d,10m:1y";
+/// What carbon appends to a given storage-schemas.conf.
+const CARBON_RETENTION: &str = "60s:7d";
+/// What carbon takes for what a given storage-aggregation.conf leaves open.
+const CARBON_OTHERWISE: (Rollup, f64) = (Rollup::Average, 0.5);
+
+/// For the names that StatsD emits, in both of its namespaces. Gauges come first, because their last node is the
+/// user's own. Anchors and digits keep `count_ps` (a rate) and a legacy counter's rate (`stats.K`) averages.
+const AGGREGATIONS: [(&str, Rollup, f64); 8] = [
+    (r"^([^.]+\.)?gauges\.", Rollup::Last, 0.0),
+    // Counts per flush in the legacy namespace, whatever their last node.
+    (r"^stats_counts\.", Rollup::Sum, 0.0),
+    // The distinct members of an hour are at least those of its fullest flush, and far fewer than the sum.
+    (r"^([^.]+\.)?sets\.", Rollup::Max, 0.0),
+    (r"\.lower(_(top)?[0-9_]+)?$|\.min$", Rollup::Min, 0.0),
+    (r"\.upper(_(top)?[0-9_]+)?$|\.max$", Rollup::Max, 0.0),
+    (r"\.count(_(top)?[0-9_]+)?$", Rollup::Sum, 0.0),
+    (r"\.sum(_squares)?(_(top)?[0-9_]+)?$", Rollup::Sum, 0.0),
+    (r"\.histogram\.bin_", Rollup::Sum, 0.0),
+];
+/// As statsd's documentation recommends: an average of three in ten is worth keeping.
+const OTHERWISE: (Rollup, f64) = (Rollup::Average, 0.3);
+
+impl Rules {
+    /// Rules from the texts of carbon's files, each with its path for messages; an absent file means the defaults.
+    ///
+    /// # Errors
+    /// Whatever would stop carbon from starting, and patterns that are no regular expressions.
+    pub fn parse(schemas: Option<(&Path, &str)>, aggregation: Option<(&Path, &str)>) -> Result<Rules, Error> {
+        let mut rules = Rules::default();
+        if let Some((path, text)) = schemas {
+            rules.schemas.clear();
+            for section in Ini::parse(path, text)?.sections() {
+                rules.add_schema(path, section)?;
+            }
+            rules.schemas.push((Pattern::Everything, built_in(CARBON_RETENTION)));
+        }
+        if let Some((path, text)) = aggregation {
+            (rules.aggregations, rules.otherwise) = (Vec::new(), CARBON_OTHERWISE);
+            for section in Ini::parse(path, text)?.sections() {
+                rules.add_aggregation(path, section)?;
+            }
+        }
+        Ok(rules)
+    }
+
+    /// What a series of this name is made with.
+    pub fn settings(&self, name: &str) -> Settings<'_> {
+        let schema = self.schemas.iter().find(|(pattern, _)| pattern.matches(name));
+        let (_, retention) = schema.expect("the last schema matches everything");
+        let aggregation = self.aggregations.iter().find(|(pattern, ..)| pattern.matches(name));
+        let (rollup, x_files_factor) = aggregation.map_or(self.otherwise, |(_, rollup, factor)| (*rollup, *factor));
+        Settings { retention, rollup, x_files_factor }
+    }
+
+    /// What was left out of the files, and why, as carbon logs it.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    fn add_schema(&mut self, path: &Path, section: &Section) -> Result<(), Error> {
+        let Some(retentions) = section.get("retentions") else {
+            self.warn(path, section, "has no retentions and is left out");
+            return Ok(());
+        };
+        let Some(pattern) = section.get("pattern").filter(|pattern| !pattern.text.is_empty()) else {
+            self.warn(path, section, "has no pattern and is left out");
+            return Ok(());
+        };
+        // Text that cannot be read stops carbon; archives that do not fit each other are left out.
+        for part in retentions.text.split(',') {
+            let parsed = crate::retention::parse_archive(part);
+            parsed.map_err(|error| section.error(path, retentions.line, "retentions", &error.to_string()))?;
+        }
+        match Retention::parse(&retentions.text) {
+            Ok(retention) => self.schemas.push((compile(path, section)?, retention)),
+            Err(error) => self.warn(path, section, &format!("is left out: {error} (pattern {})", clip(&pattern.text))),
+        }
+        Ok(())
+    }
+
+    fn add_aggregation(&mut self, path: &Path, section: &Section) -> Result<(), Error> {
+        let (mut rollup, mut factor) = CARBON_OTHERWISE;
+        if let Some(value) = section.get("xfilesfactor") {
+            let parsed = value.text.parse().ok().filter(|factor| (0.0..=1.0).contains(factor));
+            let wrong = || section.error(path, value.line, "xFilesFactor", "it is not a number between 0 and 1");
+            factor = parsed.ok_or_else(wrong)?;
+        }
+        if let Some(value) = section.get("aggregationmethod") {
+            let wrong = |error| section.error(path, value.line, "aggregationMethod", &format!("{error}"));
+            rollup = value.text.parse().map_err(|error: crate::rollup::UnknownRollup| wrong(error))?;
+        }
+        if section.get("pattern").is_none_or(|pattern| pattern.text.is_empty()) {
+            self.warn(path, section, "has no pattern and is left out");
+            return Ok(());
+        }
+        self.aggregations.push((compile(path, section)?, rollup, factor));
+        Ok(())
+    }
+
+    fn warn(&mut self, path: &Path, section: &Section, what: &str) {
+        self.warnings.push(format!("{}:{}: section [{}] {what}", path.display(), section.line, section.name));
+    }
+}
+
+impl Default for Rules {
+    fn default() -> Rules {
+        let aggregations = AGGREGATIONS.map(|(pattern, rollup, factor)| {
+            let regex = Regex::new(pattern).expect("a pattern of ours");
+            (Pattern::Regex(Box::new(regex)), rollup, factor)
+        });
+        Rules {
+            schemas: vec![(Pattern::Everything, built_in(RETENTION))],
+            aggregations: aggregations.into(),
+            otherwise: OTHERWISE,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Pattern {
+    Everything,
+    Regex(Box<Regex>),
+}
+
+impl Pattern {
+    /// As `re.search`: anywhere in the name, case-sensitive.
+    fn matches(&self, name: &str) -> bool {
+        match self {
+            Pattern::Everything => true,
+            // A pattern that gives up on a name, having tried too much, does not match it.
+            Pattern::Regex(regex) => regex.is_match(name).unwrap_or(false),
+        }
+    }
+}
+
+fn compile(path: &Path, section: &Section) -> Result<Pattern, Error> {
+    let Some(pattern) = section.get("pattern") else { return Ok(Pattern::Everything) };
+    // Python's \Z is the very end, which is written \z here.
+    let regex = Regex::new(&pattern.text.replace(r"\Z", r"\z"));
+    let wrong = |error: fancy_regex::Error| section.error(path, pattern.line, "pattern", &error.to_string());
+    Ok(Pattern::Regex(Box::new(regex.map_err(wrong)?)))
+}
+
+fn built_in(text: &str) -> Retention {
+    Retention::parse(text).expect("a retention of ours")
+}
+
+#[cfg(test)]
+mod tests;

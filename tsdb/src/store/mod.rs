@@ -1,0 +1,259 @@
+//! The store: a folder of whisper files, written and read by name. A file that fails loses its own points only; every
+//! point that is not written is counted by reason.
+
+mod write;
+
+pub use write::WriteReport;
+
+use crate::catalogue::{Catalogue, SeriesId};
+use crate::counters::Counters;
+use crate::error::Error;
+use crate::find::{Bounds, Node, Tree};
+use crate::handles::Handles;
+use crate::lock::FolderLock;
+use crate::name::{NameError, Place, canonical, clip};
+use crate::retention::Archive;
+use crate::schema::Rules;
+use crate::time::{Timestamp, Window};
+use crate::whisper::{Fetched, Fill, Resolution, Scratch, Whisper};
+use std::collections::VecDeque;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// A folder of whisper files. All methods take `&self` and may be called from many threads.
+pub struct Store {
+    root: PathBuf,
+    rules: Rules,
+    limits: StoreLimits,
+    access: Access,
+    catalogue: Catalogue,
+    handles: Handles,
+    counters: Counters,
+    /// Locked only when a file has failed, and for copying the list.
+    errors: Mutex<VecDeque<(PathBuf, String)>>,
+    _lock: Option<FolderLock>,
+}
+
+/// Bounds on what the store holds and answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreLimits {
+    /// Series that may be resolved.
+    pub series: u32,
+    /// Files kept open for writing; fewer when the process may open fewer.
+    pub open_files: usize,
+    /// Patterns that the braces of one node of a pattern may stand for.
+    pub expansions: usize,
+    /// Nodes of one answer, and folders that one search may pass through.
+    pub nodes: usize,
+    /// Files whose last error is remembered.
+    pub errors: usize,
+    /// How far ahead of `now` a point may lie, in seconds. A point in the future takes the place of an old one.
+    pub ahead_secs: u32,
+    /// How room for new files is taken.
+    pub fill: Fill,
+}
+
+impl Default for StoreLimits {
+    fn default() -> StoreLimits {
+        StoreLimits {
+            series: 1_000_000,
+            open_files: 4096,
+            expansions: 10_000,
+            nodes: 2_000_000,
+            errors: 100,
+            ahead_secs: 600,
+            fill: Fill::Sparse,
+        }
+    }
+}
+
+/// One value of one series.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// Whose.
+    pub series: SeriesId,
+    /// When.
+    pub at: Timestamp,
+    /// The value.
+    pub value: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    ReadWrite,
+    ReadOnly,
+}
+
+impl Store {
+    /// Opens a folder to read and write; it is made if need be. A folder that is empty or was ours before is locked
+    /// against other writers; a foreign tree is not.
+    ///
+    /// # Errors
+    /// The folder cannot be made or listed, or another writer holds it.
+    pub fn open(root: &Path, rules: Rules, limits: StoreLimits) -> Result<Store, Error> {
+        fs::create_dir_all(root).map_err(Error::io("create", root))?;
+        let lock = FolderLock::take(root)?;
+        Ok(Store::new(root, rules, limits, Access::ReadWrite, lock))
+    }
+
+    /// Opens a folder to read; nothing in it is touched, and points written are dropped and counted.
+    ///
+    /// # Errors
+    /// The folder is not there or cannot be listed.
+    pub fn open_read_only(root: &Path) -> Result<Store, Error> {
+        fs::read_dir(root).map_err(Error::io("list", root))?;
+        Ok(Store::new(root, Rules::default(), StoreLimits::default(), Access::ReadOnly, None))
+    }
+
+    fn new(root: &Path, rules: Rules, limits: StoreLimits, access: Access, lock: Option<FolderLock>) -> Store {
+        Store {
+            root: root.to_owned(),
+            rules,
+            limits,
+            access,
+            catalogue: Catalogue::new(limits.series),
+            handles: Handles::new(limits.open_files),
+            counters: Counters::default(),
+            errors: Mutex::default(),
+            _lock: lock,
+        }
+    }
+
+    /// The id of a series, for [`Store::write`]. No file is made yet. Names that mean the same path (`a..b`, `a.b`; tags
+    /// in another order) have one id, which stays valid as long as the process lives.
+    ///
+    /// # Errors
+    /// The name can have no path, or there are as many series as may be.
+    pub fn resolve(&self, name: &str) -> Result<SeriesId, Error> {
+        let resolved = canonical(name)
+            .map_err(|reason| name_error(name, reason))
+            .and_then(|canonical| self.catalogue.resolve(&canonical));
+        resolved.inspect_err(|_| self.counters.names_refused.add(1))
+    }
+
+    /// The canonical name of a series; `None` for an id of another store.
+    pub fn name(&self, series: SeriesId) -> Option<std::sync::Arc<str>> {
+        self.catalogue.name(series)
+    }
+
+    /// How many series were resolved.
+    pub fn series_count(&self) -> usize {
+        self.catalogue.len()
+    }
+
+    /// The nodes that a pattern of Graphite's matches in the tree as it is now, sorted by path.
+    ///
+    /// # Errors
+    /// The pattern stands for more than the limits allow.
+    pub fn find(&self, pattern: &str) -> Result<Vec<Node>, Error> {
+        self.tree().find(pattern)
+    }
+
+    /// Every series in the tree as it is now, sorted; tagged ones by their own path (`_tagged.abc.def.…`).
+    ///
+    /// # Errors
+    /// There are more than the limits allow.
+    pub fn leaves(&self) -> Result<Vec<String>, Error> {
+        self.tree().leaves()
+    }
+
+    /// The archives of a series; `None` when there is no file.
+    ///
+    /// # Errors
+    /// The file is corrupt or cannot be read.
+    pub fn archives(&self, name: &str) -> Result<Option<Vec<Archive>>, Error> {
+        let file = self.open_to_read(name)?;
+        Ok(file.map(|file| file.header().archives().iter().map(|located| located.archive).collect()))
+    }
+
+    /// The values of a series in a window, from the finest archive that reaches back to its start; `None` when there is
+    /// no file, or when it can hold none of the window.
+    ///
+    /// # Errors
+    /// The window ends before it begins, or the file is corrupt or cannot be read.
+    pub fn fetch(&self, name: &str, window: Window, now: Timestamp) -> Result<Option<Fetched>, Error> {
+        // A series that is written here is read between its writes, never during one.
+        let shard = canonical(name).ok().and_then(|name| self.catalogue.known(&name)).map(|id| self.handles.lock(id));
+        let Some(file) = self.open_to_read(name)? else { return Ok(None) };
+        let fetched = file.fetch(&mut Scratch::default(), window, now, Resolution::Finest);
+        drop(shard);
+        fetched
+    }
+
+    /// Hands what was written through kept handles to the disk.
+    pub fn sync(&self) {
+        self.handles.for_unsynced(|file| {
+            if let Err(source) = file.file().sync_data() {
+                self.remember(&Error::io("sync", file.path())(source), file.path());
+            }
+        });
+    }
+
+    /// What the store counts.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The last error of each file that failed lately, the latest last; each names its file.
+    pub fn recent_errors(&self) -> Vec<String> {
+        let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        errors.iter().map(|(_, text)| text.clone()).collect()
+    }
+
+    /// The rules for new series.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn tree(&self) -> Tree<'_> {
+        let bounds = Bounds { expansions: self.limits.expansions, nodes: self.limits.nodes };
+        Tree { root: &self.root, bounds, counters: &self.counters }
+    }
+
+    /// A file to read; `None` when there is none, also because no file can have that name.
+    fn open_to_read(&self, name: &str) -> Result<Option<Whisper>, Error> {
+        let Ok(name) = canonical(name) else { return Ok(None) };
+        self.open_place(&Place::of(&name), Whisper::open_read)
+    }
+
+    fn open_place(
+        &self,
+        place: &Place,
+        open: impl Fn(&Path) -> Result<Whisper, Error>,
+    ) -> Result<Option<Whisper>, Error> {
+        for path in [Some(&place.first), place.second.as_ref()].into_iter().flatten() {
+            let path = self.root.join(path);
+            match open(&path) {
+                Err(error) if error.is_absent() => {}
+                // Its name is too long for this filesystem or folder.
+                Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::InvalidFilename => {}
+                Err(error) => {
+                    self.remember(&error, &path);
+                    return Err(error);
+                }
+                Ok(file) => return Ok(Some(file)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Keeps the error of a file for the status page.
+    fn remember(&self, error: &Error, path: &Path) {
+        let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        errors.retain(|(other, _)| other != path);
+        if errors.len() >= self.limits.errors {
+            errors.pop_front();
+        }
+        errors.push_back((path.to_owned(), error.chain()));
+    }
+}
+
+fn name_error(name: &str, reason: NameError) -> Error {
+    Error::Name { name: clip(name), reason }
+}
