@@ -111,5 +111,6 @@ pub fn answer(source: &dyn Source, request: &Request<'_>) -> Result<Answer, Erro
         let answered = evaluation.run(planned).map_err(|misfit| misfit.of_target(target, &request.targets[target]))?;
         series.extend(answered);
     }
+    series.iter_mut().for_each(consolidate::within_range);
     Ok(Answer { series, cost, notes })
 }

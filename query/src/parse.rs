@@ -66,7 +66,7 @@ pub(crate) fn parse(text: &str, limits: &Limits) -> Result<Parsed, Misfit> {
     }
     match parsed {
         Ok((rest, expr)) => {
-            let left = Span::between(grammar.at(rest), text.trim_end().len());
+            let left = Span::between(grammar.at(blanks(rest)), text.trim_end().len());
             Ok(Parsed { expr: Some(expr), ignored: (left.len > 0).then(|| grammar.ignored(left)) })
         }
         Err(_) => {
@@ -100,7 +100,7 @@ impl<'a> Grammar<'a> {
     /// Notes that something was expected here and not found, if nothing later was.
     fn missed(&self, rest: &str, expected: &'static str) {
         let at = self.at(blanks(rest));
-        if at >= self.furthest.get().0 {
+        if at > self.furthest.get().0 {
             self.furthest.set((at, expected));
         }
     }
@@ -210,7 +210,7 @@ impl<'a> Grammar<'a> {
 
     fn path(&self, rest: &'a str) -> Taken<'a, Expr> {
         let start = blanks(rest);
-        let (mut rest, mut path) = element(start).inspect_err(|_| self.missed(start, "a path"))?;
+        let (mut rest, mut path) = element(start)?;
         while let Ok((after, next)) = preceded(char('.'), element).parse(rest) {
             path.push('.');
             path.push_str(&next);
@@ -324,3 +324,6 @@ fn element(rest: &str) -> Taken<'_, String> {
     };
     fold_many1(alt((plain, choice)), String::new, join).parse(rest)
 }
+
+#[cfg(test)]
+mod tests;
