@@ -327,7 +327,8 @@ impl Layout {
         let mut lines = Vec::new();
         if lines_max > 0 && !missing.is_empty() {
             let shown = if missing.len() > lines_max { lines_max - 1 } else { missing.len() };
-            let name = |name: &&str| format!("{} gave no values", text::fit(name, SUBTITLE.0, SUBTITLE.1, room - 110.0));
+            let name =
+                |name: &&str| format!("{} gave no values", text::fit(name, SUBTITLE.0, SUBTITLE.1, room - 110.0));
             lines.extend(missing[..shown].iter().map(name));
             if missing.len() > shown {
                 lines.push(format!("and {} more", missing.len() - shown));
@@ -414,8 +415,7 @@ fn axes(scene: &Scene<'_>, plot_height: f32) -> (ValueAxis, Option<ValueAxis>) {
     };
     let left = value::axis(&wish(false, picture.y_min, picture.y_max));
     let has_right = scene.traces.iter().any(|trace| trace.right);
-    let right =
-        has_right.then(|| value::aligned(&wish(true, picture.y_min_right, picture.y_max_right), &left));
+    let right = has_right.then(|| value::aligned(&wish(true, picture.y_min_right, picture.y_max_right), &left));
     (left, right)
 }
 

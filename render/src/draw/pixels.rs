@@ -118,11 +118,8 @@ impl Canvas for Pixels {
 
     fn hair(&mut self, from: Point, to: Point, color: Color) {
         let at = self.device(Rect { left: from.x, top: from.y, right: to.x, bottom: to.y });
-        let bounds = if at.top == at.bottom {
-            Bounds { bottom: at.top + 1, ..at }
-        } else {
-            Bounds { right: at.left + 1, ..at }
-        };
+        let bounds =
+            if at.top == at.bottom { Bounds { bottom: at.top + 1, ..at } } else { Bounds { right: at.left + 1, ..at } };
         self.block(bounds, color);
     }
 

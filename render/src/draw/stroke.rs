@@ -167,7 +167,8 @@ mod tests {
     fn the_extent_of_a_row_leaves_no_pixel_out() {
         for k in 0..60 {
             let angle = k as f32 * 0.11;
-            let (a, b) = (Point { x: 20.2, y: 10.4 }, Point { x: 20.2 + 9.0 * angle.cos(), y: 10.4 + 9.0 * angle.sin() });
+            let (a, b) =
+                (Point { x: 20.2, y: 10.4 }, Point { x: 20.2 + 9.0 * angle.cos(), y: 10.4 + 9.0 * angle.sin() });
             let cells = drawn(&[a, b], 1.5);
             let (first, second) = if a.y <= b.y { (a, b) } else { (b, a) };
             let (dx, dy) = (second.x - first.x, second.y - first.y);

@@ -55,14 +55,17 @@ impl Choice {
 /// `/`
 pub async fn home(State(serving): State<Arc<Serving>>, params: Params) -> Result<Response, Error> {
     let words = params.filled("q").unwrap_or("").trim().to_owned();
-    if is_expression(&words) {
-        return Ok(Redirect::to(&link::explore(&words, "-6h")).into_response());
-    }
     let shared = Arc::clone(&serving);
     let job = move || {
         let app = &shared.app;
         let now = (app.clock)();
         let leaves = app.catalogue.leaves().map_err(Error::Names)?;
+        if leaves.binary_search(&words).is_ok() {
+            return Ok(Redirect::to(&link::explore(&link::target_of(&words), "-6h")).into_response());
+        }
+        if is_expression(&words) {
+            return Ok(Redirect::to(&link::explore(&words, "-6h")).into_response());
+        }
         let health = (app.health)();
         let found = || search::best(&leaves, &words, FOUND_MAX).into_iter().map(str::to_owned).collect();
         let view = Home {

@@ -39,8 +39,7 @@ pub(in crate::draw) struct Table {
 
 /// Finds the table that says most within a width and a height; it may be empty.
 pub(in crate::draw) fn measure(scene: &Scene<'_>, width: f32, height: f32) -> Table {
-    let empty =
-        Table { rows: Vec::new(), more: 0, blocks: 0, rows_in_block: 0, columns: Vec::new(), width };
+    let empty = Table { rows: Vec::new(), more: 0, blocks: 0, rows_in_block: 0, columns: Vec::new(), width };
     let traces = chosen(scene);
     if traces.is_empty() || height < ABOVE + ROW {
         return empty;

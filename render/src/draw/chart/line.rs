@@ -14,13 +14,7 @@ use plotters::style::{RGBAColor, ShapeStyle};
 use std::cell::RefCell;
 
 /// Draws one series into its group.
-pub(super) fn draw(
-    sink: &RefCell<Sink<'_>>,
-    plane: &Plane<'_>,
-    scene: &Scene<'_>,
-    layout: &Layout,
-    trace: &Trace<'_>,
-) {
+pub(super) fn draw(sink: &RefCell<Sink<'_>>, plane: &Plane<'_>, scene: &Scene<'_>, layout: &Layout, trace: &Trace<'_>) {
     sink.borrow_mut().canvas.open(Group::Series { index: trace.index, name: trace.name });
     let plot_columns = layout.plot.width() * sink.borrow().canvas.columns_per_pixel();
     let columns = super::super::scene::columns(scene.from, scene.until, plot_columns.round() as usize);

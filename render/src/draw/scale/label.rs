@@ -34,15 +34,8 @@ const fn rung(size: f64, suffix: &'static str) -> Rung {
 }
 
 const PLAIN: [Rung; 1] = [rung(1.0, "")];
-const SI: [Rung; 7] = [
-    rung(1.0, ""),
-    rung(1e3, "k"),
-    rung(1e6, "M"),
-    rung(1e9, "G"),
-    rung(1e12, "T"),
-    rung(1e15, "P"),
-    rung(1e18, "E"),
-];
+const SI: [Rung; 7] =
+    [rung(1.0, ""), rung(1e3, "k"), rung(1e6, "M"), rung(1e9, "G"), rung(1e12, "T"), rung(1e15, "P"), rung(1e18, "E")];
 const BYTES: [Rung; 7] = [
     rung(1.0, " B"),
     rung(1024.0, " KiB"),
@@ -60,14 +53,8 @@ const SECONDS: [Rung; 6] = [
     rung(3600.0, " h"),
     rung(86_400.0, " d"),
 ];
-const MILLISECONDS: [Rung; 6] = [
-    rung(1e-3, " µs"),
-    rung(1.0, " ms"),
-    rung(1e3, " s"),
-    rung(6e4, " min"),
-    rung(3.6e6, " h"),
-    rung(8.64e7, " d"),
-];
+const MILLISECONDS: [Rung; 6] =
+    [rung(1e-3, " µs"), rung(1.0, " ms"), rung(1e3, " s"), rung(6e4, " min"), rung(3.6e6, " h"), rung(8.64e7, " d")];
 
 impl Unit {
     fn rungs(&self) -> &'static [Rung] {

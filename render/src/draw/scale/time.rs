@@ -151,11 +151,8 @@ fn labels(civil: DateTime, before: Option<DateTime>, every: Every, with_weekday:
                 _ => format!("{:02}:{:02}", civil.hour(), civil.minute()),
             };
             let new_day = before.is_none_or(|before| before.date() != civil.date());
-            let date = if new_year {
-                format!("{weekday} {day} {month} {year}")
-            } else {
-                format!("{weekday} {day} {month}")
-            };
+            let date =
+                if new_year { format!("{weekday} {day} {month} {year}") } else { format!("{weekday} {day} {month}") };
             (label, new_day.then_some(date))
         }
         Every::Days(_) => {

@@ -175,7 +175,15 @@ mod tests {
     use super::*;
 
     fn wish(low: f64, high: f64) -> Wish<'static> {
-        Wish { data: Some((low, high)), zero: Zero::Auto, min: None, max: None, unit: &Unit::Si, ticks_max: 7, whole: false }
+        Wish {
+            data: Some((low, high)),
+            zero: Zero::Auto,
+            min: None,
+            max: None,
+            unit: &Unit::Si,
+            ticks_max: 7,
+            whole: false,
+        }
     }
 
     #[test]
@@ -203,7 +211,10 @@ mod tests {
                     for zero in [Zero::Auto, Zero::Always] {
                         let (min, max) = ends;
                         let axis = axis(&Wish { min, max, zero, ..wish(low.min(high), high.max(low)) });
-                        assert!(axis.from < axis.to && axis.from.is_finite() && axis.to.is_finite(), "{low} {high} {axis:?}");
+                        assert!(
+                            axis.from < axis.to && axis.from.is_finite() && axis.to.is_finite(),
+                            "{low} {high} {axis:?}"
+                        );
                         assert!(axis.ticks.len() <= 8, "{low} {high} {axis:?}");
                         assert!(axis.ticks.iter().all(|t| *t >= axis.from && *t <= axis.to), "{low} {high} {axis:?}");
                     }
