@@ -59,6 +59,8 @@ fn every_limit_is_named() {
         (format!("a{}", "|scale(2)".repeat(500)), "-1h", limits(), "depth"),
         ("sumSeries(a.*,b.*)".into(), "-1h", Limits { series: 199, ..limits() }, "series"),
         ("a.*".into(), "-1y", limits(), "points"),
+        (format!("sumSeries({}a)", "a,".repeat(200)), "-1y", limits(), "points"),
+        ("sumSeries(a,b,c)".into(), "-1h", Limits { finds: 2, ..limits() }, "finds"),
         ("movingAverage(a,99999999)".into(), "-1h", Limits { points: 10_000, ..limits() }, "points"),
     ] {
         let (message, fetches) = refused(&target, from, limits);

@@ -3,18 +3,19 @@
 //! Compared as compare_render.py compares: names, tags and times alike, values within 1e-9, NaN as null. What was a
 //! 4xx must be the client's mistake here; what crashed there may be anything but a panic.
 
-use crate::standin::Bytes;
 use conformance::{Score, cases, fixture};
 use jiff::tz::TimeZone;
 use query::attime::{self, TimeError};
 use query::{Answer, Limits, Request, Series, consolidate, functions};
 use serde_json::Value;
-use tsdb::{Timestamp, is_gap};
+use tsdb::{Store, Timestamp, is_gap};
 
 #[test]
 fn recorded_render_answers() {
     let Some(cases) = cases("render.jsonl") else { return };
-    let source = Bytes::new();
+    let folder = tempfile::tempdir().unwrap();
+    fixture::write(folder.path()).unwrap();
+    let store = Store::open_read_only(folder.path()).unwrap();
     let (mut score, mut quirks, mut skipped) = (Score::default(), (0, 0), 0);
     for case in cases.iter().filter(|case| case["path"] == "/render" && case["cmp"] == "render") {
         let asked = Asked::new(case);
@@ -23,7 +24,7 @@ fn recorded_render_answers() {
             continue;
         }
         let nulls = if asked.param("noNullPoints").is_some() { Nulls::Dropped } else { Nulls::Given };
-        let outcome = judge(&case["expect"], asked.answer(&source), nulls);
+        let outcome = judge(&case["expect"], asked.answer(&store), nulls);
         let id = case["id"].as_str().unwrap();
         if case["quirk"].is_boolean() {
             quirks = (quirks.0 + usize::from(outcome.is_ok()), quirks.1 + 1);
@@ -64,7 +65,7 @@ impl Asked {
         self.targets.iter().all(|target| called(target).iter().all(|name| functions::lookup(name).is_some()))
     }
 
-    fn answer(&self, source: &Bytes) -> Result<Vec<Series>, String> {
+    fn answer(&self, store: &Store) -> Result<Vec<Series>, String> {
         let zone = self.param("tz").and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
         let now = Timestamp(fixture::NOW);
         let now = self.param("now").map_or(Ok(now), |text| attime::parse(text, now, &zone));
@@ -75,7 +76,7 @@ impl Asked {
             self.param("xFilesFactor").unwrap_or("0").parse().map_err(|_| "xFilesFactor".to_owned())?;
         let limits = Limits::default();
         let request = Request { targets: &self.targets, window, now, zone, x_files_factor, limits };
-        let Answer { mut series, .. } = query::answer(source, &request).map_err(|why| {
+        let Answer { mut series, .. } = query::answer(store, &request).map_err(|why| {
             assert!(why.is_client_error(), "{why}");
             format!("{why}\n{}", why.caret().unwrap_or_default())
         })?;
