@@ -1,6 +1,7 @@
 //! One file a subcommand. Each takes its parsed arguments, does its work and returns an exit code or an error with its
 //! causes; printing that error is `run`'s work alone.
 
+pub mod agent;
 pub mod send;
 pub mod whisper;
 
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 pub fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Whisper(args) => whisper::run(&args.tool, clock::now(), &mut std::io::stdout().lock()),
+        Command::Agent(args) => agent::run(&args),
         Command::Send(args) => send::run(&args),
         _ => Ok(ExitCode::SUCCESS),
     }

@@ -2,7 +2,9 @@
 //!
 //! A flag wins over kymo.toml, that over statsd's file, that over the default.
 
+pub mod js_object;
 pub mod kymo_toml;
 pub mod settings;
+pub mod statsd_file;
 
 pub use settings::Settings;
