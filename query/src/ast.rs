@@ -41,6 +41,8 @@ pub struct Call {
     pub name_span: Span,
     /// In order.
     pub arguments: Vec<Expr>,
+    /// Whether the first argument stood before a `|`.
+    pub piped: bool,
     /// After the positional ones.
     pub keywords: Vec<Keyword>,
 }

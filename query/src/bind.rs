@@ -27,6 +27,8 @@ pub(crate) struct Call {
     pub values: Vec<Value>,
     /// The arguments that are series, in order.
     pub inputs: Vec<Bound>,
+    /// Whether the first input stood before a `|`.
+    pub piped: bool,
     pub span: Span,
 }
 
@@ -44,6 +46,7 @@ fn bind_call(call: ast::Call, span: Span, limits: &Limits) -> Result<Call, Misfi
         let nearest = nearest(&call.name);
         return Err(Misfit::new(Fault::UnknownFunction { name: call.name, nearest }, call.name_span));
     };
+    let piped = call.piped;
     let slots = assign(function, call)?;
     let (mut values, mut inputs) = (Vec::new(), Vec::new());
     for (param, given) in function.params.iter().zip(slots) {
@@ -65,7 +68,7 @@ fn bind_call(call: ast::Call, span: Span, limits: &Limits) -> Result<Call, Misfi
         });
     }
     debug_assert_eq!(values.len(), literals(function).count());
-    Ok(Call { function, values, inputs, span })
+    Ok(Call { function, values, inputs, piped, span })
 }
 
 /// The arguments of each parameter, positional ones first, then by keyword.

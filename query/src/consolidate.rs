@@ -96,7 +96,12 @@ fn to_fewer(series: &mut Series, range_secs: f64, points: f64) {
         series.start = series.start + nudge;
         series.step = coarse;
     }
-    // As many as have a time within the range, its end included.
+    within_range(series);
+}
+
+/// As many values as have a time within the range, its end included. A moving window over series of several steps
+/// makes more than that; graphite-web leaves them out when it writes JSON.
+pub(crate) fn within_range(series: &mut Series) {
     let room = (series.end - series.start).div_euclid(i64::from(series.step.secs())) + 1;
     series.values.truncate(usize::try_from(room).unwrap_or(0));
 }

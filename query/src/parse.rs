@@ -66,7 +66,7 @@ pub(crate) fn parse(text: &str, limits: &Limits) -> Result<Parsed, Misfit> {
     }
     match parsed {
         Ok((rest, expr)) => {
-            let left = Span::between(grammar.at(rest), text.trim_end().len());
+            let left = Span::between(grammar.at(blanks(rest)), text.trim_end().len());
             Ok(Parsed { expr: Some(expr), ignored: (left.len > 0).then(|| grammar.ignored(left)) })
         }
         Err(_) => {
@@ -100,7 +100,7 @@ impl<'a> Grammar<'a> {
     /// Notes that something was expected here and not found, if nothing later was.
     fn missed(&self, rest: &str, expected: &'static str) {
         let at = self.at(blanks(rest));
-        if at >= self.furthest.get().0 {
+        if at > self.furthest.get().0 {
             self.furthest.set((at, expected));
         }
     }
@@ -123,6 +123,7 @@ impl<'a> Grammar<'a> {
         while let Ok((after, (span, mut call))) = preceded((blanks0, char('|')), |rest| self.call(rest)).parse(rest) {
             let span = Span::between(expr.span.offset, span.end());
             call.arguments.insert(0, expr);
+            call.piped = true;
             expr = Expr { span, kind: Kind::Call(call) };
             rest = after;
             // A pipe nests as a call does, whatever it looks like.
@@ -150,7 +151,7 @@ impl<'a> Grammar<'a> {
         let (rest, (arguments, keywords)) = listed?;
         let (rest, _) = lexeme(char(')')).parse(rest).inspect_err(|_| self.missed(rest, "`,` or `)`"))?;
         let span = Span::between(name_span.offset, self.at(rest));
-        Ok((rest, (span, Call { name: name.to_owned(), name_span, arguments, keywords })))
+        Ok((rest, (span, Call { name: name.to_owned(), name_span, arguments, piped: false, keywords })))
     }
 
     /// Positional arguments, then keywords; keywords alone are not taken, nor a positional one after them.
@@ -209,7 +210,7 @@ impl<'a> Grammar<'a> {
 
     fn path(&self, rest: &'a str) -> Taken<'a, Expr> {
         let start = blanks(rest);
-        let (mut rest, mut path) = element(start).inspect_err(|_| self.missed(start, "a path"))?;
+        let (mut rest, mut path) = element(start)?;
         while let Ok((after, next)) = preceded(char('.'), element).parse(rest) {
             path.push('.');
             path.push_str(&next);
@@ -323,3 +324,6 @@ fn element(rest: &str) -> Taken<'_, String> {
     };
     fold_many1(alt((plain, choice)), String::new, join).parse(rest)
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,15 +6,18 @@
 //! so the steps of any expression can be told without reading a value. They are told for the window that the caller
 //! wants; an inner function that itself reaches back into a coarser archive is taken to keep its step.
 
-use crate::Request;
 use crate::bind::{Bound, Call};
 use crate::consolidate::lcm;
 use crate::error::{Error, Fault, Misfit, SourceError, Span};
 use crate::functions::{Args, Body, Function, Value};
 use crate::source::{Archive, Source};
+use crate::{Cost, Note, Request};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use tsdb::{Step, Window};
+use tsdb::{Step, Timestamp, Window};
+
+/// The year 1. Nothing reaches back further, so that no time overflows whatever the length of a window.
+const EARLIEST: Timestamp = Timestamp(-62_135_596_800);
 
 /// An expression and what it will read.
 #[derive(Debug)]
@@ -66,14 +69,28 @@ pub(crate) struct Planner<'a> {
     archives: HashMap<Arc<str>, Arc<[Archive]>>,
     planned: HashMap<(Arc<str>, Window), usize>,
     pub fetches: Vec<Fetch>,
-    pub cost: crate::Cost,
+    pub cost: Cost,
+    /// Points of all uses together, which the limit counts.
+    pub points_wanted: u64,
+    pub notes: Vec<Note>,
 }
 
 impl<'a> Planner<'a> {
     pub fn new(source: &'a dyn Source, request: &'a Request<'a>) -> Planner<'a> {
         let (found, archives, planned) = (HashMap::new(), HashMap::new(), HashMap::new());
-        let cost = crate::Cost::default();
-        Planner { source, request, target: 0, found, archives, planned, fetches: Vec::new(), cost }
+        let (cost, notes) = (Cost::default(), Vec::new());
+        Planner {
+            source,
+            request,
+            target: 0,
+            found,
+            archives,
+            planned,
+            fetches: Vec::new(),
+            cost,
+            points_wanted: 0,
+            notes,
+        }
     }
 
     /// Plans one target.
@@ -83,7 +100,7 @@ impl<'a> Planner<'a> {
     }
 
     fn plan(&mut self, bound: Bound, window: Window) -> Result<Planned, Misfit> {
-        let Call { function, values, inputs, span } = match bound {
+        let Call { function, values, mut inputs, span, .. } = match bound {
             Bound::Path { expression, span } => return self.path(expression, span, window),
             Bound::Call(call) => call,
         };
@@ -92,10 +109,30 @@ impl<'a> Planner<'a> {
             let steps = self.steps_of_all(&inputs, window)?;
             let Some(coarsest) = steps.last() else { return Ok(Planned::Nothing) };
             inner = reach(&self.args(function, &values, window), *coarsest, window);
+            inner.from = inner.from.max(EARLIEST);
+            inputs = inputs.into_iter().map(|input| self.without_pipes(input)).collect();
         }
         let reach_secs = window.from - inner.from;
         let inputs = inputs.into_iter().map(|input| self.plan(input, inner)).collect::<Result<_, _>>()?;
         Ok(Planned::Call { function, values, inputs, window, reach_secs, span })
+    }
+
+    /// graphite-web evaluates the input of a function that reaches back a second time, and by then it has used up the
+    /// pipes inside: what counts is the expression before the first one. The recorded answers have it so; a note tells.
+    fn without_pipes(&mut self, bound: Bound) -> Bound {
+        match bound {
+            Bound::Path { .. } => bound,
+            Bound::Call(mut call) if call.piped => {
+                let message =
+                    format!("`{}` is left out: a moving window reads what stands before a pipe", call.function.name);
+                self.notes.push(Note { target: self.target, span: call.span, message });
+                self.without_pipes(call.inputs.swap_remove(0))
+            }
+            Bound::Call(mut call) => {
+                call.inputs = call.inputs.into_iter().map(|input| self.without_pipes(input)).collect();
+                Bound::Call(call)
+            }
+        }
     }
 
     fn args<'b>(&'b self, function: &'static Function, values: &'b [Value], window: Window) -> Args<'b> {
@@ -105,11 +142,8 @@ impl<'a> Planner<'a> {
     fn path(&mut self, expression: String, span: Span, window: Window) -> Result<Planned, Misfit> {
         let names = self.find(&expression, span)?;
         self.cost.series += names.len();
-        let limit = self.request.limits.series;
-        if self.cost.series > limit {
-            let wanted = format!("naming {} series", self.cost.series);
-            return Err(Misfit::new(Fault::Limit { limit: "series", allowed: limit as u64, wanted }, span));
-        }
+        let allowed = self.request.limits.series as u64;
+        self.check("series", allowed, self.cost.series as u64, "series to read", span)?;
         let mut fetches = Vec::with_capacity(names.len());
         for name in names.iter() {
             let Some(archive) = self.archive(name, span, window)? else { continue };
@@ -118,30 +152,37 @@ impl<'a> Planner<'a> {
         Ok(Planned::Path { expression, fetches })
     }
 
-    /// The reading of a name and window, planned once. Its size is charged before any of it is read.
+    /// The reading of a name and window, planned once. What it takes is charged before any of it is read; a second use
+    /// is a copy and takes as much again.
     fn fetch(&mut self, name: &Arc<str>, archive: Archive, span: Span, window: Window) -> Result<usize, Misfit> {
+        let step = i64::from(archive.step.secs());
+        let slots = (window.until - window.from).div_euclid(step).clamp(0, i64::from(archive.points)) + 1;
+        self.points_wanted += slots.unsigned_abs();
+        self.check("points", self.request.limits.points, self.points_wanted, "points to read", span)?;
         let key = (Arc::clone(name), window);
         if let Some(at) = self.planned.get(&key) {
             self.fetches[*at].uses += 1;
             return Ok(*at);
         }
-        let step = i64::from(archive.step.secs());
-        let slots = (window.until - window.from).div_euclid(step).clamp(0, i64::from(archive.points)) + 1;
         self.cost.points += slots.unsigned_abs();
-        let limit = self.request.limits.points;
-        if self.cost.points > limit {
-            let wanted = format!("reading {} points", self.cost.points);
-            return Err(Misfit::new(Fault::Limit { limit: "points", allowed: limit, wanted }, span));
-        }
         self.fetches.push(Fetch { name: Arc::clone(name), window, uses: 1, target: self.target, span });
         self.planned.insert(key, self.fetches.len() - 1);
         Ok(self.fetches.len() - 1)
+    }
+
+    fn check(&self, limit: &'static str, allowed: u64, count: u64, of: &str, span: Span) -> Result<(), Misfit> {
+        if count <= allowed {
+            return Ok(());
+        }
+        Err(Misfit::new(Fault::Limit { limit, allowed, wanted: format!("{count} {of}") }, span))
     }
 
     fn find(&mut self, expression: &str, span: Span) -> Result<Arc<[Arc<str>]>, Misfit> {
         if let Some(names) = self.found.get(expression) {
             return Ok(Arc::clone(names));
         }
+        let finds = self.found.len() as u64 + 1;
+        self.check("finds", self.request.limits.finds as u64, finds, "path expressions", span)?;
         let nodes = self.source.find(expression).map_err(|source| misread(expression, span, source))?;
         let mut names: Vec<Arc<str>> =
             nodes.iter().filter(|node| node.leaf).map(|node| node.path.as_str().into()).collect();

@@ -10,7 +10,7 @@ pub fn general(value: f64) -> String {
     }
     let scientific = format!("{value:.*e}", DIGITS as usize - 1);
     let (mantissa, exponent) = parts(&scientific);
-    if exponent < -4 || exponent >= DIGITS {
+    if !(-4..DIGITS).contains(&exponent) {
         return with_exponent(trimmed(mantissa), exponent);
     }
     let decimals = (DIGITS - 1 - exponent).max(0) as usize;

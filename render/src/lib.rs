@@ -3,4 +3,14 @@
 //! It never reads a clock; `now` is handed to it.
 #![forbid(unsafe_code)]
 
+pub mod app;
+pub mod catalogue;
+pub mod draw;
 pub mod encode;
+pub mod error;
+pub mod http;
+pub mod page;
+
+pub use app::App;
+pub use catalogue::Catalogue;
+pub use error::Error;

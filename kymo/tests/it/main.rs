@@ -2,3 +2,4 @@
 
 mod statsd_cases;
 mod tidy;
+mod whisper_tools;

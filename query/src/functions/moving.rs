@@ -82,7 +82,7 @@ fn means(values: &[f64], points: usize, x_files_factor: f64) -> Vec<f64> {
     }
     let one = |begin: usize| {
         let (mut sum, mut count) = until[begin + points - 1];
-        if begin % points > 0 {
+        if !begin.is_multiple_of(points) {
             (sum, count) = (since[begin].0 + sum, since[begin].1 + count);
         }
         if is_enough(count, points, x_files_factor) { sum / count as f64 } else { GAP }

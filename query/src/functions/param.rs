@@ -1,0 +1,134 @@
+//! Parameters: what a function takes, as binding checks it and as documentation and /functions tell it.
+
+use super::special;
+use crate::aggregation::Aggregation;
+
+/// A parameter: its name, what it takes and whether it may be left out.
+#[derive(Clone, Copy, Debug)]
+pub struct Param {
+    /// As keyword arguments name it.
+    pub name: &'static str,
+    /// What it takes.
+    pub takes: Takes,
+    /// Whether it may be left out.
+    pub need: Need,
+    /// Whether the last parameter takes all arguments that are left.
+    pub multiple: bool,
+}
+
+/// Whether an argument may be left out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Need {
+    /// It may not.
+    Required,
+    /// It may, and then there is none.
+    Optional,
+    /// It may, and then it is this word.
+    Word(&'static str),
+    /// It may, and then it is this flag.
+    Flag(bool),
+}
+
+/// What a parameter takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// A path expression or a call.
+    Series,
+    /// A number.
+    Number,
+    /// A whole number.
+    Integer,
+    /// A string.
+    Text,
+    /// A string that is a Python regular expression.
+    Pattern,
+    /// A string that is a Python replacement template.
+    Replacement,
+    /// A length of time greater than zero, such as `"5min"`.
+    Duration,
+    /// A number of points, or a length of time.
+    PointsOrDuration,
+    /// One of [`Aggregation::WORDS`].
+    Aggregation,
+    /// The name of a consolidation. Any word is taken and kept as a tag, as graphite-web does; an unknown one changes
+    /// nothing.
+    Consolidation,
+    /// True or false.
+    Flag,
+    /// The index of a dotted part of a name (negative from the end), or the name of a tag.
+    NodeOrTag,
+}
+
+impl Takes {
+    /// graphite-web's name of the type, as /functions says it.
+    pub const fn type_name(self) -> &'static str {
+        match self {
+            Takes::Series => "seriesList",
+            Takes::Number => "float",
+            Takes::Integer => "integer",
+            Takes::Text | Takes::Pattern | Takes::Replacement | Takes::Consolidation => "string",
+            Takes::Duration => "interval",
+            Takes::PointsOrDuration => "intOrInterval",
+            Takes::Aggregation => "aggFunc",
+            Takes::Flag => "boolean",
+            Takes::NodeOrTag => "nodeOrTag",
+        }
+    }
+
+    /// What it takes, for people; `None` for series, which need no explanation.
+    pub const fn phrase(self) -> Option<&'static str> {
+        Some(match self {
+            Takes::Series => return None,
+            Takes::Number => "a number",
+            Takes::Integer => "a whole number",
+            Takes::Text => "a quoted string",
+            Takes::Pattern => "a quoted regular expression, in Python's syntax",
+            Takes::Replacement => "a quoted replacement; `\\1` and `\\g<name>` are groups",
+            Takes::Duration => "a quoted length of time such as `\"5min\"`",
+            Takes::PointsOrDuration => "a number of points, or a quoted length of time such as `\"5min\"`",
+            Takes::Aggregation => "one of",
+            Takes::Consolidation => "one of",
+            Takes::Flag => "`true` or `false`",
+            Takes::NodeOrTag => "the number of a dotted part, negative from the end, or the quoted name of a tag",
+        })
+    }
+
+    /// The words it chooses from; empty where there is no such list.
+    pub const fn options(self) -> &'static [&'static str] {
+        match self {
+            Takes::Aggregation => Aggregation::WORDS,
+            Takes::Consolidation => special::CONSOLIDATIONS,
+            _ => &[],
+        }
+    }
+}
+
+impl Param {
+    /// The list of series that a function works on.
+    pub const SERIES: Param = Param::new("seriesList", Takes::Series);
+    /// Any number of lists of series.
+    pub const SERIES_LISTS: Param = Param::new("seriesLists", Takes::Series).multiple();
+
+    /// A parameter that may not be left out.
+    pub const fn new(name: &'static str, takes: Takes) -> Param {
+        Param { name, takes, need: Need::Required, multiple: false }
+    }
+
+    /// It may be left out.
+    pub const fn optional(mut self) -> Param {
+        self.need = Need::Optional;
+        self
+    }
+
+    /// What it is when left out.
+    pub const fn default(mut self, need: Need) -> Param {
+        self.need = need;
+        self
+    }
+
+    /// It takes all arguments that are left, at least one unless optional.
+    pub const fn multiple(mut self) -> Param {
+        self.multiple = true;
+        self
+    }
+}

@@ -1,0 +1,168 @@
+//! Whatever is asked, the answer is bounded: each limit is reached, named and pointed at, and no text makes a panic.
+
+use jiff::tz::TimeZone;
+use proptest::prelude::*;
+use query::source::{Archive, Fetched, Node};
+use query::{Answer, Error, Limits, Request, Source, SourceError, attime};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tsdb::{Step, Timestamp, Window};
+
+const NOW: Timestamp = Timestamp(1_712_068_643);
+
+/// A hundred series of a year's minutes each, all named by any pattern with a star; counts its fetches.
+#[derive(Default)]
+struct Plenty {
+    fetches: AtomicUsize,
+}
+
+impl Source for Plenty {
+    fn find(&self, pattern: &str) -> Result<Vec<Node>, SourceError> {
+        let count = if pattern.contains('*') { 100 } else { 1 };
+        Ok((0..count).map(|nth| Node { path: format!("plenty.{nth:03}"), leaf: true }).collect())
+    }
+
+    fn archives(&self, _: &str) -> Result<Option<Vec<Archive>>, SourceError> {
+        Ok(Some(vec![Archive { step: Step::new(60).unwrap(), points: 525_600 }]))
+    }
+
+    fn fetch(&self, _: &str, window: Window, now: Timestamp) -> Result<Option<Fetched>, SourceError> {
+        self.fetches.fetch_add(1, Ordering::Relaxed);
+        let step = Step::new(60).unwrap();
+        let from = window.from.max(now - 525_600 * 60);
+        let (start, end) = (from.floor(step) + 60, window.until.min(now).floor(step) + 60);
+        let values = (start.0..end.0).step_by(60).map(|at| (at % 7) as f64).collect();
+        Ok(Some(Fetched { start, end, step, values }))
+    }
+}
+
+fn ask(source: &Plenty, targets: &[&str], from: &str, limits: Limits) -> Result<Answer, Error> {
+    let targets: Vec<String> = targets.iter().map(|target| (*target).to_owned()).collect();
+    let window = attime::window(Some(from), None, NOW, &TimeZone::UTC).unwrap();
+    let zone = TimeZone::UTC;
+    query::answer(source, &Request { targets: &targets, window, now: NOW, zone, x_files_factor: 0.0, limits })
+}
+
+fn refused(target: &str, from: &str, limits: Limits) -> (String, usize) {
+    let source = Plenty::default();
+    let error = ask(&source, &[target], from, limits).unwrap_err();
+    assert!(error.is_client_error());
+    assert!(error.caret().unwrap().contains('^'));
+    (error.to_string(), source.fetches.load(Ordering::Relaxed))
+}
+
+#[test]
+fn every_limit_is_named() {
+    let limits = Limits::default;
+    for (target, from, limits, name) in [
+        ("a*".repeat(40_000), "-1h", limits(), "target_bytes"),
+        (format!("{}a{}", "scale(".repeat(200), ",1)".repeat(200)), "-1h", limits(), "depth"),
+        (format!("a{}", "|scale(2)".repeat(500)), "-1h", limits(), "depth"),
+        ("sumSeries(a.*,b.*)".into(), "-1h", Limits { series: 199, ..limits() }, "series"),
+        ("a.*".into(), "-1y", limits(), "points"),
+        (format!("sumSeries({}a)", "a,".repeat(200)), "-1y", limits(), "points"),
+        ("sumSeries(a,b,c)".into(), "-1h", Limits { finds: 2, ..limits() }, "finds"),
+        ("movingAverage(a,99999999)".into(), "-1h", Limits { points: 10_000, ..limits() }, "points"),
+    ] {
+        let (message, fetches) = refused(&target, from, limits);
+        assert!(message.contains(&format!("limit `{name}`")), "{message}");
+        assert_eq!(fetches, 0, "{name}: nothing is read for what will be refused");
+    }
+    for (target, from, limits, name) in [
+        (r#"summarize(a,"1s")"#.to_owned(), "-1y", Limits { points: 1_000_000, ..limits() }, "points"),
+        (r#"scale(summarize(a.*,"1s"),2)"#.to_owned(), "-1d", Limits { points: 1_000_000, ..limits() }, "points"),
+        (r#"aliasSub("#.repeat(30) + "a*" + &r#","(.+)","\1\1")"#.repeat(30), "-1h", limits(), "name_bytes"),
+    ] {
+        let (message, _) = refused(&target, from, limits);
+        assert!(message.contains(name) || message.contains("grows past"), "{message}");
+    }
+}
+
+#[test]
+fn a_name_and_window_is_read_once_for_all_targets() {
+    let source = Plenty::default();
+    let targets = ["a.*", "sumSeries(a.*)", "scale(a.*,2)", "movingAverage(a.*,5)", "movingAverage(a.*,\"5min\")"];
+    let answer = ask(&source, &targets, "-1h", Limits::default()).unwrap();
+    assert_eq!(answer.series.len(), 401);
+    assert_eq!(source.fetches.load(Ordering::Relaxed), 200, "the plain window, and the one of both moving averages");
+    assert_eq!(answer.cost.series, 500);
+}
+
+#[test]
+fn what_is_left_over_is_noted() {
+    let answer =
+        ask(&Plenty::default(), &["a b", "scale(a,2", "a|scale(2)|movingAverage(2)"], "-1h", Limits::default());
+    let notes: Vec<String> = answer.unwrap().notes.iter().map(|note| note.message.clone()).collect();
+    assert_eq!(
+        notes,
+        [
+            "ignored from here: expected the end of the target",
+            "ignored from here: expected `,` or `)`",
+            "`scale` is left out: a moving window reads what stands before a pipe"
+        ]
+    );
+}
+
+#[test]
+fn an_error_has_a_caret_under_its_place() {
+    let error = ask(&Plenty::default(), &["a", "scale(ünï, \"x\")"], "-1h", Limits::default()).unwrap_err();
+    assert_eq!(error.to_string(), "scale: `factor` must be a number (target 2, byte 13)");
+    assert_eq!(error.caret().unwrap(), "scale(ünï, \"x\")\n           ^^^");
+}
+
+/// Pieces that a target is made of, so that most texts get past the first character.
+const PIECES: &[&str] = &[
+    "scale(",
+    "movingAverage(",
+    "summarize(",
+    "aliasSub(",
+    "sumSeries(",
+    "highestMax(",
+    "aliasByNode(",
+    "alias(",
+    ")",
+    ",",
+    "a.b",
+    "*",
+    "{x,y}",
+    "{",
+    "}",
+    "|",
+    "=",
+    "\"5min\"",
+    "'x'",
+    "\"",
+    "'",
+    "\\",
+    "1",
+    "-2.5e3",
+    "none",
+    "true",
+    "inf",
+    " ",
+    ".",
+    "func=",
+    "\"(.*)\"",
+    "\"\\1\"",
+    "é",
+    "\n",
+    "99999999999999999999",
+];
+
+proptest! {
+    #[test]
+    fn no_target_panics(pieces in proptest::collection::vec(proptest::sample::select(PIECES), 0..40)) {
+        let text: String = pieces.concat();
+        let _ = ask(&Plenty::default(), &[&text], "-10min", Limits { points: 10_000, ..Limits::default() });
+    }
+
+    #[test]
+    fn no_text_panics(text in any::<String>()) {
+        let _ = ask(&Plenty::default(), &[&text], "-10min", Limits::default());
+    }
+
+    #[test]
+    fn no_time_panics(text in "[0-9apmnowhdsy:/+_-]{0,20}|\\PC*") {
+        let _ = attime::parse(&text, NOW, &TimeZone::get("America/New_York").unwrap());
+        let _ = attime::interval_secs(&text);
+    }
+}

@@ -1,0 +1,149 @@
+//! graphite-web 1.1.10's recorded answers to /render, evaluated here over the same tree.
+//!
+//! Compared as compare_render.py compares: names, tags and times alike, values within 1e-9, NaN as null. What was a
+//! 4xx must be the client's mistake here; what crashed there may be anything but a panic.
+
+use conformance::{Score, cases, fixture};
+use jiff::tz::TimeZone;
+use query::attime::{self, TimeError};
+use query::{Answer, Limits, Request, Series, consolidate, functions};
+use serde_json::Value;
+use tsdb::{Store, Timestamp, is_gap};
+
+#[test]
+fn recorded_render_answers() {
+    let Some(cases) = cases("render.jsonl") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    fixture::write(folder.path()).unwrap();
+    let store = Store::open_read_only(folder.path()).unwrap();
+    let (mut score, mut quirks, mut skipped) = (Score::default(), (0, 0), 0);
+    for case in cases.iter().filter(|case| case["path"] == "/render" && case["cmp"] == "render") {
+        let asked = Asked::new(case);
+        if !asked.uses_built_functions_only() {
+            skipped += 1;
+            continue;
+        }
+        let nulls = if asked.param("noNullPoints").is_some() { Nulls::Dropped } else { Nulls::Given };
+        let outcome = judge(&case["expect"], asked.answer(&store), nulls);
+        let id = case["id"].as_str().unwrap();
+        if case["quirk"].is_boolean() {
+            quirks = (quirks.0 + usize::from(outcome.is_ok()), quirks.1 + 1);
+            if let Err(why) = outcome {
+                println!("quirk {id}: {why}");
+            }
+            continue;
+        }
+        score.note(&format!("{id} {:?}", asked.targets), outcome);
+    }
+    println!("recorded render: skipped {skipped} (other functions, template, tags), quirks {}/{}", quirks.0, quirks.1);
+    score.finish("recorded render");
+}
+
+/// The parameters of one request.
+struct Asked {
+    targets: Vec<String>,
+    params: Vec<(String, String)>,
+}
+
+impl Asked {
+    fn new(case: &Value) -> Asked {
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let params = case["params"].as_array().unwrap().iter().map(|pair| (text(&pair[0]), text(&pair[1])));
+        let (targets, params) = params.partition::<Vec<_>, _>(|(name, _)| name == "target" || name == "target[]");
+        Asked { targets: targets.into_iter().map(|(_, target)| target).collect(), params }
+    }
+
+    fn param(&self, name: &str) -> Option<&str> {
+        self.params.iter().rev().find(|(param, _)| param == name).map(|(_, value)| value.as_str())
+    }
+
+    fn uses_built_functions_only(&self) -> bool {
+        let call = fancy_regex::Regex::new(r"([A-Za-z_]\w*)\s*\(").unwrap();
+        let called = |target: &str| -> Vec<String> {
+            call.captures_iter(target).map(|found| found.unwrap()[1].to_owned()).collect()
+        };
+        self.targets.iter().all(|target| called(target).iter().all(|name| functions::lookup(name).is_some()))
+    }
+
+    fn answer(&self, store: &Store) -> Result<Vec<Series>, String> {
+        let zone = self.param("tz").and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
+        let now = Timestamp(fixture::NOW);
+        let now = self.param("now").map_or(Ok(now), |text| attime::parse(text, now, &zone));
+        let window =
+            now.and_then(|now| Ok((now, attime::window(self.param("from"), self.param("until"), now, &zone)?)));
+        let (now, window) = window.map_err(|why: TimeError| why.to_string())?;
+        let x_files_factor =
+            self.param("xFilesFactor").unwrap_or("0").parse().map_err(|_| "xFilesFactor".to_owned())?;
+        let limits = Limits::default();
+        let request = Request { targets: &self.targets, window, now, zone, x_files_factor, limits };
+        let Answer { mut series, .. } = query::answer(store, &request).map_err(|why| {
+            assert!(why.is_client_error(), "{why}");
+            format!("{why}\n{}", why.caret().unwrap_or_default())
+        })?;
+        if let Some(points) = self.param("maxDataPoints").and_then(|text| text.parse().ok()) {
+            consolidate::to_max_data_points(&mut series, points);
+        }
+        Ok(series)
+    }
+}
+
+/// Whether points without a value are part of the answer; leaving them out is the HTTP layer's part.
+#[derive(Clone, Copy, PartialEq)]
+enum Nulls {
+    Given,
+    Dropped,
+}
+
+fn judge(expect: &Value, answer: Result<Vec<Series>, String>, nulls: Nulls) -> Result<(), String> {
+    match (expect["status"].as_u64().unwrap(), answer) {
+        (500.., _) | (400..500, Err(_)) => Ok(()),
+        (status @ 400..500, Ok(_)) => Err(format!("{status} expected, an answer given")),
+        (_, Err(why)) => Err(why),
+        (_, Ok(series)) => {
+            let body = expect["body"].as_str().unwrap().replace("1e9999", "1e308");
+            compare(serde_json::from_str::<Value>(&body).unwrap().as_array().unwrap(), &series, nulls)
+        }
+    }
+}
+
+fn compare(expected: &[Value], given: &[Series], nulls: Nulls) -> Result<(), String> {
+    let names = |series: &[Series]| series.iter().map(|series| series.name.clone()).collect::<Vec<_>>();
+    if expected.len() != given.len() {
+        return Err(format!("{} series expected, given {:?}", expected.len(), names(given)));
+    }
+    expected.iter().zip(given).try_for_each(|(expected, given)| compare_series(expected, given, nulls))
+}
+
+fn compare_series(expected: &Value, given: &Series, nulls: Nulls) -> Result<(), String> {
+    if expected["target"] != given.name.as_str() {
+        return Err(format!("{} expected, {:?} given", expected["target"], given.name));
+    }
+    if expected["tags"] != serde_json::to_value(&given.tags).unwrap() {
+        return Err(format!("{}: tags {} expected, {:?} given", given.name, expected["tags"], given.tags));
+    }
+    let points: Vec<(Option<f64>, i64)> = serde_json::from_value(expected["datapoints"].clone()).unwrap();
+    let step = i64::from(given.step.secs());
+    let time = |(at, value): (i64, &f64)| (given.start.0 + at * step, *value);
+    let (times, values): (Vec<i64>, Vec<f64>) =
+        (0..).zip(&given.values).map(time).filter(|(_, value)| nulls == Nulls::Given || !value.is_nan()).unzip();
+    let expected_times: Vec<i64> = points.iter().map(|(_, at)| *at).collect();
+    if times != expected_times {
+        return Err(format!("{}: times {expected_times:?} expected, {times:?} given", given.name));
+    }
+    let finite = points.iter().filter_map(|(value, _)| *value).map(f64::abs).filter(|value| *value < 1e290);
+    let scale = finite.fold(0.0, f64::max);
+    for ((expected, at), value) in points.iter().zip(&values) {
+        if !close(*expected, *value, scale) {
+            return Err(format!("{}: at {at} {expected:?} expected, {value:?} given", given.name));
+        }
+    }
+    Ok(())
+}
+
+fn close(expected: Option<f64>, given: f64, scale: f64) -> bool {
+    let Some(expected) = expected else { return given.is_nan() || is_gap(given) };
+    if expected.abs() >= 1e308 && given.is_infinite() {
+        return expected.signum() == given.signum();
+    }
+    expected == given || (expected - given).abs() <= (1e-9 * expected.abs().max(given.abs())).max(1e-12 * scale)
+}

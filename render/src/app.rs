@@ -1,0 +1,105 @@
+//! What the server is given: where series come from, what time it is, how it fares, and how much it may take.
+
+use crate::catalogue::Catalogue;
+use crate::draw::Unit;
+use jiff::tz::TimeZone;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tsdb::Timestamp;
+
+/// Everything the router needs. Plain fields, so that whoever wires it sees all of it.
+#[derive(Clone)]
+pub struct App {
+    /// Answers targets and lists names.
+    pub catalogue: Arc<dyn Catalogue>,
+    /// Holds the server's own series (`kymo.…`): another store than `catalogue` when that is a foreign tree.
+    pub own: Arc<dyn Catalogue>,
+    /// The only clock; `now=` in a request overrides it.
+    pub clock: fn() -> Timestamp,
+    /// How the server fares at this moment. Called for each page and for `/healthz`, so it should be quick.
+    pub health: Arc<dyn Fn() -> Health + Send + Sync>,
+    /// Where samples may be sent; the first page of an empty store shows how.
+    pub listening: Listening,
+    /// The zone of relative times and axes when a request names none.
+    pub zone: TimeZone,
+    /// How much a request may take.
+    pub limits: Limits,
+    /// The version of the program, shown in the page's foot.
+    pub version: &'static str,
+}
+
+impl App {
+    /// An application over one catalogue, with defaults for the rest and nothing to say about its health.
+    pub fn new(catalogue: Arc<dyn Catalogue>, clock: fn() -> Timestamp) -> App {
+        App {
+            own: Arc::clone(&catalogue),
+            catalogue,
+            clock,
+            health: Arc::new(Health::default),
+            listening: Listening::default(),
+            zone: TimeZone::UTC,
+            limits: Limits::default(),
+            version: env!("CARGO_PKG_VERSION"),
+        }
+    }
+}
+
+/// The ports that samples are welcome at.
+#[derive(Clone, Debug, Default)]
+pub struct Listening {
+    /// StatsD lines over UDP.
+    pub statsd: Option<SocketAddr>,
+    /// Carbon lines over TCP.
+    pub carbon: Option<SocketAddr>,
+}
+
+/// How the server fares.
+#[derive(Clone, Debug, Default)]
+pub struct Health {
+    /// What the first page shows, in this order.
+    pub figures: Vec<Figure>,
+    /// Why the store cannot write, if so: `/healthz` then answers 503.
+    pub cannot_write: Option<String>,
+}
+
+/// One number about the server itself.
+#[derive(Clone, Debug)]
+pub struct Figure {
+    /// What it counts, in a few words: `datagrams read`.
+    pub label: String,
+    /// Its value now; [`tsdb::GAP`] where it is not known.
+    pub value: f64,
+    /// What the value is.
+    pub unit: Unit,
+    /// The target whose recent course is drawn beside it, asked of [`App::own`].
+    pub target: Option<String>,
+    /// Whether this counts something lost: then any value above zero is marked.
+    pub is_loss: bool,
+}
+
+/// How much requests may take. Each has a reason to exist: nothing that a client sends may grow without a bound.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Requests whose data is read and drawn at the same time; more would only share the same cores.
+    pub concurrent_requests: usize,
+    /// Requests that may wait for one of those; beyond it the answer is 503.
+    pub waiting_requests: usize,
+    /// Bytes of a POST body.
+    pub body_bytes: usize,
+    /// Seconds that open requests have to end once the server stops.
+    pub drain_secs: u64,
+    /// What one query may read.
+    pub query: query::Limits,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            concurrent_requests: std::thread::available_parallelism().map_or(2, usize::from),
+            waiting_requests: 256,
+            body_bytes: 1 << 20,
+            drain_secs: 10,
+            query: query::Limits::default(),
+        }
+    }
+}

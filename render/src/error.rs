@@ -1,0 +1,46 @@
+//! What can go wrong between a request and its answer. [`crate::http`] turns each into a status, once.
+
+use query::SourceError;
+
+/// Everything a handler may fail with.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The request itself is wrong; the text says which parameter and why.
+    #[error("{0}")]
+    BadRequest(String),
+    /// A target could not be answered; shows the place in the target.
+    #[error(transparent)]
+    Query(#[from] query::Error),
+    /// A picture could not be drawn.
+    #[error(transparent)]
+    Draw(#[from] crate::draw::Error),
+    /// The store could not list its names.
+    #[error("read the names")]
+    Names(#[source] SourceError),
+    /// All workers are taken and the queue before them is full.
+    #[error(
+        "{running} requests are being answered and {waiting} are waiting, which is all that \
+         concurrent_requests and waiting_requests allow; ask again in a moment"
+    )]
+    Busy {
+        /// How many are answered at a time.
+        running: usize,
+        /// How many may wait.
+        waiting: usize,
+    },
+    /// The body of a POST is longer than allowed.
+    #[error("the body is longer than body_bytes allows ({limit})")]
+    BodyTooLong {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The body of a POST did not arrive whole.
+    #[error("the body did not arrive: {0}")]
+    BodyCutOff(String),
+    /// A worker panicked or was stopped; the details are in the log.
+    #[error("answer the request")]
+    Worker(#[source] tokio::task::JoinError),
+    /// No page or file of this name.
+    #[error("there is nothing here")]
+    NotFound,
+}

@@ -1,0 +1,207 @@
+//! Graphite's appearance parameters as a [`Picture`], and ours beside them: `theme`, `scale`, `unit`,
+//! `consolidation=graphite`.
+//!
+//! As in graphite-web an empty value and `default` count as absent. What it would crash on is refused here.
+
+use crate::draw::{AreaMode, Color, LineMode, Picture, Reduction, Theme, Unit};
+use crate::error::Error;
+
+use super::params::{Params, invalid};
+use super::times::Span;
+
+/// Size of a picture when none is asked for: graphite-web's.
+const WIDTH: u32 = 330;
+const HEIGHT: u32 = 250;
+
+/// The longest unit of one's own.
+const UNIT_CHARS_MAX: usize = 12;
+
+/// Reads what a line graph needs.
+///
+/// # Errors
+/// When a value is not of its kind; sizes are judged when the picture is drawn.
+pub fn read(params: &Params, span: &Span) -> Result<Picture, Error> {
+    let look = Look { params };
+    let consolidates = look.text("consolidation") == Some("graphite") || look.text("minXStep").is_some();
+    Ok(Picture {
+        width: look.pixels("width", WIDTH)?,
+        height: look.pixels("height", HEIGHT)?,
+        scale: look.number("scale")?.map_or(1.0, |scale| scale as f32),
+        theme: look.theme()?,
+        title: look.owned("title"),
+        vertical_title: look.owned("vtitle"),
+        vertical_title_right: look.owned("vtitleRight"),
+        zone: span.zone.clone(),
+        window: span.window,
+        y_min: look.limit(&["yMin", "yMinLeft", "min"])?,
+        y_max: look.limit(&["yMax", "yMaxLeft", "max"])?,
+        y_min_right: look.limit(&["yMinRight"])?,
+        y_max_right: look.limit(&["yMaxRight"])?,
+        unit: look.unit(),
+        hide_legend: look.flag("hideLegend"),
+        hide_axes: look.flag("hideAxes"),
+        hide_x_axis: look.flag("hideXAxis"),
+        hide_y_axis: look.flag("hideYAxis"),
+        hide_grid: look.flag("hideGrid"),
+        graph_only: look.flag("graphOnly"),
+        unique_legend: look.flag("uniqueLegend"),
+        hide_null_from_legend: look.flag("hideNullFromLegend"),
+        line_width: look.number("lineWidth")?.or(look.number("thickness")?).map(|width| width as f32),
+        line_mode: look.word("lineMode", LineMode::Slope, &LINE_MODES)?,
+        connected_limit: look.number("connectedLimit")?.map(|limit| limit as usize),
+        area_mode: look.word("areaMode", AreaMode::None, &AREA_MODES)?,
+        area_alpha: look.number("areaAlpha")?.map(|alpha| alpha as f32),
+        draw_null_as_zero: look.flag("drawNullAsZero"),
+        reduction: if consolidates { Reduction::Graphite } else { Reduction::Extremes },
+        color_list: look.colors("colorList")?,
+        bgcolor: look.color("bgcolor")?,
+        fgcolor: look.color("fgcolor")?,
+        grid_color: look.color("majorGridLineColor")?,
+        ..Picture::default()
+    })
+}
+
+const LINE_MODES: [(&str, LineMode); 3] =
+    [("slope", LineMode::Slope), ("staircase", LineMode::Staircase), ("connected", LineMode::Connected)];
+const AREA_MODES: [(&str, AreaMode); 4] =
+    [("none", AreaMode::None), ("first", AreaMode::First), ("all", AreaMode::All), ("stacked", AreaMode::Stacked)];
+
+/// The parameters, read by kind.
+struct Look<'a> {
+    params: &'a Params,
+}
+
+impl<'a> Look<'a> {
+    fn text(&self, name: &str) -> Option<&'a str> {
+        self.params.filled(name).filter(|value| !value.eq_ignore_ascii_case("default"))
+    }
+
+    fn owned(&self, name: &str) -> Option<String> {
+        self.text(name).map(str::to_owned)
+    }
+
+    /// Anything but `false` and `0` is true, as Python judges what graphite-web leaves a string.
+    fn flag(&self, name: &str) -> bool {
+        self.text(name).is_some_and(|value| !value.eq_ignore_ascii_case("false") && value != "0")
+    }
+
+    fn number(&self, name: &str) -> Result<Option<f64>, Error> {
+        let Some(value) = self.text(name) else { return Ok(None) };
+        let number = value.trim().parse::<f64>().ok().filter(|number| number.is_finite());
+        number.map(Some).ok_or_else(|| invalid(name, value, "a number is needed"))
+    }
+
+    /// The first of the names that is given; `max` and `min` as values leave the axis to the data.
+    fn limit(&self, names: &[&str]) -> Result<Option<f64>, Error> {
+        for name in names {
+            match self.text(name) {
+                None | Some("max" | "min") => {}
+                Some(_) => return self.number(name),
+            }
+        }
+        Ok(None)
+    }
+
+    fn pixels(&self, name: &str, default: u32) -> Result<u32, Error> {
+        let Some(value) = self.text(name) else { return Ok(default) };
+        value.trim().parse().map_err(|_| invalid(name, value, "a number of pixels is needed"))
+    }
+
+    fn word<T: Copy>(&self, name: &str, default: T, words: &[(&str, T)]) -> Result<T, Error> {
+        let Some(value) = self.text(name) else { return Ok(default) };
+        let known = words.iter().find(|(word, _)| *word == value);
+        known.map(|(_, meant)| *meant).ok_or_else(|| {
+            let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+            invalid(name, value, format_args!("one of {} is needed", words.join(", ")))
+        })
+    }
+
+    fn theme(&self) -> Result<Theme, Error> {
+        self.word("theme", Theme::Light, &[("light", Theme::Light), ("dark", Theme::Dark)])
+    }
+
+    fn color(&self, name: &str) -> Result<Option<Color>, Error> {
+        let Some(value) = self.text(name) else { return Ok(None) };
+        parse_color(name, value).map(Some)
+    }
+
+    fn colors(&self, name: &str) -> Result<Vec<Color>, Error> {
+        let Some(list) = self.text(name) else { return Ok(Vec::new()) };
+        list.split(',').filter(|value| !value.trim().is_empty()).map(|value| parse_color(name, value)).collect()
+    }
+
+    /// `unit=` in words of ours or in any of one's own, or Graphite's `yUnitSystem`.
+    fn unit(&self) -> Unit {
+        match self.text("unit").or_else(|| self.text("yUnitSystem")) {
+            None | Some("si") => Unit::Si,
+            Some("none" | "plain") => Unit::Plain,
+            Some("binary" | "B") => Unit::Binary,
+            Some("sec" | "s") => Unit::Seconds,
+            Some("msec" | "ms") => Unit::Milliseconds,
+            Some("percent" | "%") => Unit::Percent,
+            Some("/s") => Unit::PerSecond,
+            Some(own) => Unit::Named(own.chars().take(UNIT_CHARS_MAX).collect()),
+        }
+    }
+}
+
+fn parse_color(name: &str, value: &str) -> Result<Color, Error> {
+    Color::parse(value).ok_or_else(|| invalid(name, value, "a colour is rrggbb, rrggbbaa or one of Graphite's names"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+    use crate::draw::{AreaMode, LineMode, Theme, Unit};
+    use crate::http::params::Params;
+    use crate::http::times::Span;
+    use jiff::tz::TimeZone;
+    use tsdb::{Timestamp, Window};
+
+    fn picture(query: &str) -> Result<crate::draw::Picture, String> {
+        let window = Window { from: Timestamp(0), until: Timestamp(60) };
+        let span = Span { window, now: Timestamp(60), zone: TimeZone::UTC };
+        read(&Params::parse(query, b"").unwrap(), &span).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_absent_is_graphites_default() {
+        let picture = picture("width=&height=default&title=&hideLegend=false&hideAxes=0").unwrap();
+        assert_eq!((picture.width, picture.height), (330, 250));
+        assert!(picture.title.is_none() && !picture.hide_legend && !picture.hide_axes);
+    }
+
+    #[test]
+    fn parameters_are_read() {
+        let picture = picture(
+            "width=800&lineMode=staircase&areaMode=stacked&hideGrid=1&graphOnly=True&colorList=red,00aaff,%23123456\
+             &yMin=-5.5&yMax=max&theme=dark&scale=2&unit=bpm&thickness=3",
+        )
+        .unwrap();
+        assert_eq!((picture.width, picture.scale), (800, 2.0));
+        assert_eq!((picture.line_mode, picture.area_mode), (LineMode::Staircase, AreaMode::Stacked));
+        assert!(picture.hide_grid && picture.graph_only);
+        assert_eq!(picture.color_list.len(), 3);
+        assert_eq!((picture.y_min, picture.y_max), (Some(-5.5), None));
+        assert_eq!((picture.theme, picture.unit), (Theme::Dark, Unit::Named("bpm".to_owned())));
+        assert_eq!(picture.line_width, Some(3.0));
+    }
+
+    #[test]
+    fn what_is_no_value_is_refused_by_name() {
+        for (query, expected) in [
+            ("width=abc", "Invalid value 'abc' for param width: a number of pixels is needed"),
+            (
+                "lineMode=bogus",
+                "Invalid value 'bogus' for param lineMode: one of slope, staircase, connected is needed",
+            ),
+            ("yMin=x", "Invalid value 'x' for param yMin: a number is needed"),
+            (
+                "bgcolor=nocolor",
+                "Invalid value 'nocolor' for param bgcolor: a colour is rrggbb, rrggbbaa or one of Graphite's names",
+            ),
+        ] {
+            assert_eq!(picture(query).unwrap_err(), expected);
+        }
+    }
+}

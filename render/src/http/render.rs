@@ -1,0 +1,179 @@
+//! `/render`: targets and a window in; numbers or a picture out. Parameters and their quirks are graphite-web's.
+
+use crate::draw::{self, Picture};
+use crate::encode::{self, Charset, JsonWriter, Layout, Nulls};
+use crate::error::Error;
+use axum::extract::State;
+use axum::response::Response;
+use query::Series;
+use std::sync::Arc;
+
+use super::params::{Params, invalid};
+use super::picture;
+use super::reply::{self, Callback, Reuse};
+use super::times::Span;
+use crate::app::App;
+
+use super::Serving;
+
+/// Seconds that an answer may be reused when the request does not say (`cacheTimeout`); graphite-web's default.
+const REUSE_SECS: i64 = 60;
+
+/// `/render`, GET and POST.
+pub async fn render(State(serving): State<Arc<Serving>>, params: Params) -> Result<Response, Error> {
+    let ask = Ask::read(&params, &serving.app)?;
+    let app = serving.app.clone();
+    let now = (serving.app.clock)();
+    let reuse = ask.reuse;
+    let (kind, body) = serving.workers.run(move || ask.answer(&app)).await?;
+    let mut reply = reply::text(kind, body);
+    reuse.stamp(reply.headers_mut(), now);
+    Ok(reply)
+}
+
+/// The formats. Names are case-sensitive, and every other name draws a PNG: so does graphite-web.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Json,
+    Csv,
+    Raw,
+    Svg,
+    Png,
+}
+
+impl Format {
+    fn read(params: &Params) -> Format {
+        match params.last("format") {
+            Some("json") => Format::Json,
+            Some("csv") => Format::Csv,
+            Some("raw") => Format::Raw,
+            Some("svg") => Format::Svg,
+            Some(_) => Format::Png,
+            None if params.has("rawData") => Format::Raw,
+            None => Format::Png,
+        }
+    }
+}
+
+/// One request, understood.
+struct Ask {
+    targets: Vec<String>,
+    span: Span,
+    format: Format,
+    callback: Option<Callback>,
+    layout: Layout,
+    nulls: Nulls,
+    max_data_points: Option<u32>,
+    x_files_factor: f64,
+    reuse: Reuse,
+    /// `None` where numbers are asked for.
+    picture: Option<Picture>,
+}
+
+impl Ask {
+    fn read(params: &Params, app: &App) -> Result<Ask, Error> {
+        let graph = params.last("graphType").unwrap_or("line");
+        if !["line", "pie"].contains(&graph) {
+            let wrong = format!("Invalid parameters (Invalid graphType '{graph}', must be one of ['line', 'pie'])");
+            return Err(Error::BadRequest(wrong));
+        }
+        let span = Span::read(params, app, "-1d")?;
+        let format = Format::read(params);
+        let drawn = matches!(format, Format::Svg | Format::Png);
+        Ok(Ask {
+            picture: if drawn { Some(picture::read(params, &span)?) } else { None },
+            targets: params.targets(),
+            span,
+            format,
+            // Without a format there is no callback, however it is spelled: graphite-web looks for it there only.
+            callback: if params.has("format") { Callback::read(params)? } else { None },
+            layout: reply::layout(params),
+            nulls: if params.has("noNullPoints") { Nulls::Dropped } else { Nulls::Kept },
+            max_data_points: max_data_points(params)?,
+            x_files_factor: x_files_factor(params)?,
+            reuse: reuse(params)?,
+        })
+    }
+
+    /// Reads, evaluates and encodes; runs on a worker.
+    fn answer(&self, app: &App) -> Result<(&'static str, Vec<u8>), Error> {
+        let request = query::Request {
+            targets: &self.targets,
+            window: self.span.window,
+            now: self.span.now,
+            zone: self.span.zone.clone(),
+            x_files_factor: self.x_files_factor,
+            limits: app.limits.query.clone(),
+        };
+        let source: &dyn query::Source = &*app.catalogue;
+        let mut series = query::answer(source, &request)?.series;
+        match &self.picture {
+            Some(picture) => self.draw(&series, picture),
+            None => Ok(self.encode(&mut series)),
+        }
+    }
+
+    fn encode(&self, series: &mut [Series]) -> (&'static str, Vec<u8>) {
+        let (kind, text) = match self.format {
+            Format::Json => {
+                // With both, graphite-web consolidates and keeps the nulls.
+                let nulls = if self.max_data_points.is_some() { Nulls::Kept } else { self.nulls };
+                if let Some(points) = self.max_data_points {
+                    query::consolidate::to_max_data_points(series, points);
+                }
+                self.called("application/json", encode::json::encode(series, nulls, self.layout))
+            }
+            Format::Csv => ("text/csv", encode::csv::encode(series, &self.span.zone)),
+            Format::Raw | Format::Svg | Format::Png => ("text/plain", encode::raw::encode(series)),
+        };
+        (kind, text.into_bytes())
+    }
+
+    fn draw(&self, series: &[Series], picture: &Picture) -> Result<(&'static str, Vec<u8>), Error> {
+        let mut picture = picture.clone();
+        if series.is_empty() {
+            picture.unanswered = self.targets.clone();
+        }
+        if self.format == Format::Png {
+            return Ok(("image/png", draw::png(series, &picture)?));
+        }
+        let svg = draw::svg(series, &picture)?;
+        let Some(callback) = &self.callback else { return Ok(("image/svg+xml", svg.into_bytes())) };
+        let mut json = JsonWriter::new(Charset::Ascii, Layout::Line);
+        json.string(&svg);
+        Ok(("text/javascript", callback.call(&json.finish()).into_bytes()))
+    }
+
+    fn called(&self, kind: &'static str, json: String) -> (&'static str, String) {
+        match &self.callback {
+            Some(callback) => ("text/javascript", callback.call(&json)),
+            None => (kind, json),
+        }
+    }
+}
+
+/// What is not all digits is ignored, as in graphite-web; 0 crashes there and is refused here.
+fn max_data_points(params: &Params) -> Result<Option<u32>, Error> {
+    let digits = |value: &&str| !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
+    match params.last("maxDataPoints").filter(digits).map(|value| value.parse::<u32>().unwrap_or(u32::MAX)) {
+        Some(0) => Err(invalid("maxDataPoints", "0", "at least one point is needed")),
+        points => Ok(points),
+    }
+}
+
+fn x_files_factor(params: &Params) -> Result<f64, Error> {
+    let Some(value) = params.filled("xFilesFactor") else { return Ok(0.0) };
+    let factor = value.trim().parse::<f64>().ok().filter(|factor| factor.is_finite());
+    factor.ok_or_else(|| invalid("xFilesFactor", value, "a number is needed"))
+}
+
+fn reuse(params: &Params) -> Result<Reuse, Error> {
+    let secs = match params.filled("cacheTimeout") {
+        Some(_) => params.integer("cacheTimeout", REUSE_SECS)?,
+        None => REUSE_SECS,
+    };
+    if secs <= 0 || params.has("noCache") {
+        return Ok(Reuse::Never);
+    }
+    Ok(Reuse::For(u32::try_from(secs).unwrap_or(u32::MAX)))
+}

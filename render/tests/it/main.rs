@@ -1,0 +1,7 @@
+//! The server as its clients see it: over the router or a socket, from made-up series or the recorded tree.
+
+mod api;
+mod ask;
+mod hostile;
+mod page;
+mod scripted;
