@@ -3,20 +3,23 @@
 
 use crate::admin;
 use crate::aggregate::Table;
-use crate::config::{Config, Server as StatsdServer};
+use crate::config::{CarbonListen, Config, Server as StatsdServer};
 use crate::counters::Counters;
 use crate::error::Error;
 use crate::flush::carbon::{self, CarbonTarget};
 use crate::flush::edge::Edges;
 use crate::flush::outlet::Outlet;
+use crate::flush::store::StoreOut;
 use crate::flush::{Flusher, Ledger, Link, Request};
+use crate::listen::carbon::CarbonReceiver;
 use crate::listen::stream::{Framing, Heard, Listener, Next, Server, Stream};
 use crate::listen::{Bell, Post, Rope, Shared, bell, udp};
 use crossbeam_channel::{Sender, bounded};
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use tsdb::Store;
 
 /// The shortest interval between flushes; a shorter one would do nothing else.
 const LEAST_INTERVAL_MS: u64 = 10;
@@ -26,6 +29,8 @@ const LEAST_INTERVAL_MS: u64 = 10;
 pub struct Sinks {
     /// Another Graphite.
     pub carbon: Option<CarbonTarget>,
+    /// A store of this process; received carbon lines go there too.
+    pub store: Option<Arc<Store>>,
 }
 
 /// A running agent. Dropping it without [`Agent::stop`] stops it as well.
@@ -37,6 +42,7 @@ pub struct Agent {
     requests: Option<Sender<Request>>,
     statsd_addrs: Vec<SocketAddr>,
     console_addr: Option<SocketAddr>,
+    carbon_addrs: Vec<SocketAddr>,
 }
 
 impl Agent {
@@ -53,13 +59,15 @@ impl Agent {
         for server in &config.servers {
             statsd_addrs.extend(start.statsd(server)?);
         }
+        let carbon_addrs = start.carbon(sinks.store.as_ref())?;
         let (requests, asked) = bounded(16);
         let console_addr = start.console(&requests)?;
-        let (carbon, sender) = start.sender(&sinks)?;
+        let protocol = sinks.carbon.as_ref().map(|target| target.protocol);
+        let (carbon, sender) = sinks.carbon.map(|target| start.sender(target)).transpose()?.unzip();
         let Start { shared, ledger, links, tasks, .. } = start;
         let flusher = Flusher {
             ledger,
-            outlet: Outlet::new(sinks.carbon.map(|target| target.protocol), None),
+            outlet: Outlet::new(protocol, sinks.store.map(StoreOut::new)),
             carbon,
             links,
             requests: asked,
@@ -75,6 +83,7 @@ impl Agent {
             requests: Some(requests),
             statsd_addrs,
             console_addr,
+            carbon_addrs,
         };
         agent.flusher = Some(spawn("flush".into(), move || flusher.run())?);
         for (name, rope, run) in tasks {
@@ -91,6 +100,11 @@ impl Agent {
     /// The first of [`Agent::statsd_addrs`].
     pub fn statsd_addr(&self) -> Option<SocketAddr> {
         self.statsd_addrs.first().copied()
+    }
+
+    /// Where carbon's lines are received, in the order of the configuration.
+    pub fn carbon_addrs(&self) -> &[SocketAddr] {
+        &self.carbon_addrs
     }
 
     /// Where the console listens.
@@ -199,6 +213,32 @@ impl Start<'_> {
         })
     }
 
+    fn carbon(&mut self, store: Option<&Arc<Store>>) -> Result<Vec<SocketAddr>, Error> {
+        let mut bound: Vec<SocketAddr> = Vec::new();
+        for listen in &self.config.carbon {
+            let store = store.map(Arc::clone).ok_or(Error::NoStore)?;
+            let receiver = CarbonReceiver::new(store, Arc::clone(&self.shared), self.clock);
+            let (CarbonListen::Tcp(mut address) | CarbonListen::Udp(mut address)) = *listen;
+            if let (0, Some(first)) = (address.port(), bound.first()) {
+                address.set_port(first.port());
+            }
+            if let CarbonListen::Tcp(_) = listen {
+                let wrong = wrong("carbon over tcp", &address);
+                let listener = TcpListener::bind(address).map_err(&wrong)?;
+                bound.push(listener.local_addr().map_err(&wrong)?);
+                let server = self.server(Listener::Tcp(listener), Framing::Lines).map_err(wrong)?;
+                self.task("carbon-tcp", move |bell| receiver.serve(server, bell))?;
+            } else {
+                let wrong = wrong("carbon over udp", &address);
+                let sockets = udp::bind(address, 1, self.config.receive_buffer_bytes).map_err(&wrong)?;
+                let [socket] = <[UdpSocket; 1]>::try_from(sockets).expect("one was asked for");
+                bound.push(socket.local_addr().map_err(wrong)?);
+                self.task("carbon-udp", move |bell| receiver.receive_datagrams(&socket, bell))?;
+            }
+        }
+        Ok(bound)
+    }
+
     fn console(&mut self, requests: &Sender<Request>) -> Result<Option<SocketAddr>, Error> {
         let Some(settings) = &self.config.console else { return Ok(None) };
         let wrong = wrong("the management console", &settings.address);
@@ -218,12 +258,11 @@ impl Start<'_> {
     }
 
     /// The thread that sends to carbon runs until the flush thread has ended, so it has no rope.
-    fn sender(&self, sinks: &Sinks) -> Result<(Option<Sender<Vec<u8>>>, Option<JoinHandle<()>>), Error> {
-        let Some(target) = sinks.carbon.clone() else { return Ok((None, None)) };
+    fn sender(&self, target: CarbonTarget) -> Result<(Sender<Vec<u8>>, JoinHandle<()>), Error> {
         let (bodies, waiting) = bounded(carbon::WAITING);
         let (shared, clock) = (Arc::clone(&self.shared), self.clock);
         let thread = spawn("carbon-out".into(), move || carbon::send(&target, &waiting, &shared, clock))?;
-        Ok((Some(bodies), Some(thread)))
+        Ok((bodies, thread))
     }
 
     fn server(&self, listener: Listener, framing: Framing) -> io::Result<Server> {

@@ -21,7 +21,8 @@ pub struct Config {
     pub flush: Flush,
     /// The management console, where one is wanted.
     pub console: Option<Console>,
-    /// Where carbon's plain text is received; needs a store among the sinks.
+    /// Where carbon's plain text is received; needs a store among the sinks. A second entry with port 0 takes the port
+    /// that the first one got.
     pub carbon: Vec<CarbonListen>,
 }
 

@@ -189,8 +189,8 @@ pub struct Counters {
     pub points: Count,
     /// Results that are not finite numbers: left out (NaN) or held at the largest number (infinity).
     pub points_not_finite: Count,
-    /// Names that the store refused.
-    pub names_refused: Count,
+    /// Points whose name the store refused.
+    pub points_refused: Count,
     /// Idle series given up because the names were at their bound.
     pub series_evicted: Count,
     /// Series in the book now.

@@ -13,26 +13,28 @@ use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
-/// How many names may still become series before the next flush; shared by all receivers. A name that is new to two
-/// receivers counts twice until then, so near the bound a newcomer may be refused one interval early, never one too late.
+/// How many names may still become series; shared by all receivers. A name that is new to two receivers counts twice until
+/// they are merged, so near the bound a newcomer may be refused one interval early, never admitted one too late.
 #[derive(Debug)]
-pub struct Budget(AtomicU32);
+pub struct Budget(AtomicI64);
 
 impl Budget {
     /// Room for `names` more.
     pub fn new(names: u32) -> Budget {
-        Budget(AtomicU32::new(names))
+        Budget(AtomicI64::new(i64::from(names)))
     }
 
-    /// States the room anew, after a merge.
-    pub fn set(&self, names: u32) {
-        self.0.store(names, Ordering::Relaxed);
+    /// Settles a merge: what the tables took is given back, what the book grew by is taken. A difference, not the new
+    /// room itself, because receivers go on taking meanwhile.
+    pub(crate) fn settle(&self, taken: u64, grown: i64) {
+        self.0.fetch_add(taken as i64 - grown, Ordering::Relaxed);
     }
 
     fn take(&self) -> bool {
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+        let one_less = |left: i64| (left > 0).then(|| left - 1);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
     }
 }
 
@@ -134,6 +136,8 @@ pub struct Table {
     pub(crate) changes: Vec<Change>,
     pub(crate) members: Members,
     pub(crate) heard: Heard,
+    /// Names taken from the budget in this interval.
+    pub(crate) admitted: u64,
     spelling: Vec<u8>,
     canonical: String,
 }
@@ -154,6 +158,7 @@ impl Table {
             changes: Vec::new(),
             members: Members::default(),
             heard: Heard::default(),
+            admitted: 0,
             spelling: Vec::new(),
             canonical: String::new(),
         }
@@ -231,11 +236,20 @@ impl Table {
         self.changes.clear();
         self.members.clear();
         self.heard = Heard::default();
+        self.admitted = 0;
     }
 
-    /// Whether the names are so near a bound that forgetting some is worth a pass over them.
-    pub(crate) fn is_crowded(&self) -> bool {
-        self.arena.len() >= self.limits.name_bytes as usize / 2 || self.keys.len() >= self.limits.names as usize
+    /// Whether a pass that forgets would pay: near a bound, and a quarter of the spellings could go, or any series of a
+    /// table that is full.
+    pub(crate) fn should_forget(&self, stays: impl Fn(Home) -> bool) -> bool {
+        let (names, name_bytes) = (self.limits.names as usize, self.limits.name_bytes as usize);
+        if self.keys.len() < names && self.arena.len() < name_bytes / 2 {
+            return false;
+        }
+        let gone = self.tallies.iter().filter(|tally| !stays(tally.home)).count();
+        let full =
+            self.tallies.len() >= names || self.arena.len() + usize::from(self.limits.longest_name) >= name_bytes;
+        (full && gone > 0) || (gone + self.keys.len() - self.tallies.len()) * 4 >= self.keys.len()
     }
 
     /// Forgets all spellings but the canonical ones, and the series that `stays` gives up. Only of a cleared table.
@@ -307,6 +321,7 @@ impl Table {
         if !room || !self.budget.take() {
             return Err(Reject::NamesFull);
         }
+        self.admitted += 1;
         Ok(self.push_series(kind, canonical.as_bytes()))
     }
 

@@ -3,7 +3,7 @@
 
 use super::naming::Naming;
 use crate::aggregate::table::{AsIs, Change, Home, Member, Members, Tally, UNSET};
-use crate::aggregate::{Budget, Seeds, Table, index::Index};
+use crate::aggregate::{Seeds, Table, index::Index};
 use crate::config::{Flush, Idle, Limits};
 use crate::wire::Kind;
 use std::hash::BuildHasherDefault;
@@ -22,7 +22,7 @@ pub(crate) struct Series {
     /// Set: members of the interval.
     pub members: u32,
     /// The store's ids of its statistics, by number.
-    pub stored: Vec<super::outlet::Stored>,
+    pub stored: Vec<super::store::Stored>,
     /// statsd never deletes its own counters, nor any whose name contains one of theirs.
     protected: bool,
     samples: u64,
@@ -102,8 +102,10 @@ impl Book {
         book
     }
 
-    /// Merges the intervals of several shards and leaves their tables empty. Afterwards `budget` holds the room left.
-    pub fn absorb(&mut self, tables: &mut [Table], budget: &Budget) {
+    /// Merges the intervals of several shards and leaves their tables empty. Answers the names that they had taken from
+    /// the budget.
+    pub fn absorb(&mut self, tables: &mut [Table]) -> u64 {
+        let admitted = tables.iter().map(|table| table.admitted).sum();
         let mut gauges = Gauges::default();
         for table in tables.iter_mut() {
             let heard = *table.heard();
@@ -117,10 +119,11 @@ impl Book {
             table.clear();
         }
         self.settle(gauges);
-        budget.set(self.room());
-        for table in tables.iter_mut().filter(|table| table.is_crowded()) {
-            table.forget(|home| self.series.get(home.id as usize).is_some_and(|series| series.version == home.version));
+        let stays = |home: Home| self.series.get(home.id as usize).is_some_and(|series| series.version == home.version);
+        for table in tables.iter_mut().filter(|table| table.should_forget(stays)) {
+            table.forget(stays);
         }
+        admitted
     }
 
     /// Whether merging once more before the flush could pass the bound on samples held.
@@ -337,10 +340,6 @@ impl Book {
         let Book { index, seeds, series, .. } = self;
         let hash_of = |id: u32| seeds.name(series[id as usize].kind, series[id as usize].name.as_bytes());
         index.insert(hash_of(id), id, hash_of);
-    }
-
-    fn room(&self) -> u32 {
-        self.limits.names.saturating_sub(self.len() as u32)
     }
 
     /// Gives up the series without samples for long, after a newcomer was refused. Live ones stay.

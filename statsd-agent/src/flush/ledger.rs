@@ -2,8 +2,9 @@
 
 use super::book::Book;
 use super::naming::{Naming, Own};
-use super::outlet::{Outlet, Stored};
+use super::outlet::Outlet;
 use super::statistics::Statistics;
+use super::store::Stored;
 use crate::aggregate::{Budget, Seeds, Shard, Table};
 use crate::config::Config;
 use crate::counters::Counters;
@@ -19,6 +20,7 @@ pub struct Ledger {
     flushed_at_secs: Option<i64>,
     own: [Stored; Own::ALL.len()],
     budget: Arc<Budget>,
+    counted: usize,
     seeds: Seeds,
     limits: crate::config::Limits,
 }
@@ -39,7 +41,7 @@ impl Ledger {
         let naming = Naming::new(&config.flush.names, &statistics);
         let seeds = Seeds::random();
         let book = Book::new(&config.flush, config.limits, seeds.clone(), &naming);
-        Ledger {
+        let mut ledger = Ledger {
             book,
             naming,
             statistics,
@@ -47,9 +49,12 @@ impl Ledger {
             flushed_at_secs: None,
             own: [Stored::Unknown; Own::ALL.len()],
             budget: Arc::new(Budget::new(config.limits.names)),
+            counted: 0,
             seeds,
             limits: config.limits,
-        }
+        };
+        ledger.settle(0);
+        ledger
     }
 
     /// A shard whose intervals this ledger can absorb.
@@ -64,7 +69,15 @@ impl Ledger {
 
     /// Merges shards' intervals and leaves their tables empty.
     pub fn absorb(&mut self, tables: &mut [Table]) {
-        self.book.absorb(tables, &self.budget);
+        let admitted = self.book.absorb(tables);
+        self.settle(admitted);
+    }
+
+    /// Keeps the budget at the bound less what the book holds and the tables took.
+    fn settle(&mut self, admitted: u64) {
+        let grown = self.book.len() as i64 - self.counted as i64;
+        self.counted = self.book.len();
+        self.budget.settle(admitted, grown);
     }
 
     /// Prints the interval, dated `at_secs`, and begins the next one. `measure` answers the milliseconds since the flush
@@ -88,6 +101,7 @@ impl Ledger {
         let measured = Measured { processing_ms, calculation_ms: measure().saturating_sub(processing_ms) };
         self.own_statistics(outlet, counters, series, measured);
         counters.series_evicted.add(self.book.turn());
+        self.settle(0);
         counters.series.set(self.book.len() as u64);
         counters.flushes.add(1);
         counters.flushed_at_secs.set(at_secs.unsigned_abs());

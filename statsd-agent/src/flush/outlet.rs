@@ -3,8 +3,7 @@
 use super::book::Series;
 use super::naming::{Naming, Own};
 use super::number::push_js;
-use super::store::StoreOut;
-pub use super::store::Stored;
+use super::store::{StoreOut, Stored};
 use crate::counters::Counters;
 
 /// How points are written for carbon.
@@ -50,7 +49,7 @@ impl Outlet {
             if series.stored.len() < stats {
                 series.stored.resize(stats, Stored::Unknown);
             }
-            store.point(&mut series.stored[stat as usize], |out| template.write(out, base, tags), value);
+            store.point(&mut series.stored[stat as usize], |out| template.write(out, base, tags), self.at_secs, value);
         }
     }
 
@@ -62,7 +61,7 @@ impl Outlet {
             text.point(write, value, self.at_secs);
         }
         if let Some(store) = &mut self.store {
-            store.point(stored, write, value);
+            store.point(stored, write, self.at_secs, value);
         }
     }
 
@@ -144,5 +143,40 @@ impl Text {
         let len = self.body.len();
         // The next flush is likely as long as this one.
         std::mem::replace(&mut self.body, Vec::with_capacity(len))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The frames of a body: their points as name, date and value.
+    fn frames(mut body: &[u8]) -> Vec<Vec<(String, i64, String)>> {
+        let mut frames = Vec::new();
+        while let Some((len, rest)) = body.split_first_chunk::<4>() {
+            let (frame, after) = rest.split_at(u32::from_be_bytes(*len) as usize);
+            let text = std::str::from_utf8(frame).expect("ASCII");
+            let points = text.strip_prefix("(l").and_then(|text| text.strip_suffix('.')).expect("a list");
+            let point = |text: &str| {
+                let (name, rest) = text.strip_prefix("(S'")?.split_once("'\n(L")?;
+                let (at, value) = rest.split_once("L\nS'")?;
+                Some((name.to_owned(), at.parse().ok()?, value.to_owned()))
+            };
+            frames.push(points.split_terminator("'\ntta").map(|text| point(text).expect("a point")).collect());
+            body = after;
+        }
+        frames
+    }
+
+    #[test]
+    fn pickles_are_framed_below_the_size_that_carbon_takes() {
+        let mut text = Text::new(Protocol::Pickle);
+        for n in 0..=PICKLE_POINTS {
+            text.point(|out| out.extend_from_slice(format!("a.{n}").as_bytes()), n as f64 + 0.5, 1_700_000_000);
+        }
+        let frames = frames(&text.take());
+        assert_eq!(frames.iter().map(Vec::len).collect::<Vec<_>>(), [PICKLE_POINTS, 1]);
+        assert_eq!(frames[1], [("a.500".to_owned(), 1_700_000_000, "500.5".to_owned())]);
+        assert_eq!(text.take(), b"", "nothing twice");
     }
 }

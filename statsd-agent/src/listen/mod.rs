@@ -1,5 +1,6 @@
 //! Bytes arrive, not yet understood. Each receiver is one plain thread with a shard of its own.
 
+pub mod carbon;
 pub mod mmsg;
 pub mod socket;
 pub mod stream;
@@ -120,7 +121,7 @@ impl Post {
     }
 
     /// What all threads see.
-    pub fn shared(&self) -> &Shared {
+    pub fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
 

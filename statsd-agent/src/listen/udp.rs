@@ -9,6 +9,7 @@ use crate::aggregate::Table;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -36,29 +37,38 @@ pub fn bind(address: SocketAddr, count: u16, buffer_bytes: u32) -> io::Result<Ve
 
 /// Receives StatsD datagrams until the agent stops; ends with the interval handed over.
 pub fn receive(socket: &UdpSocket, bell: &Bell, mut post: Post, last_table: Table) {
-    each_batch(socket, bell, &mut post, |batch, post| {
+    let shared = Arc::clone(post.shared());
+    let hear = |post: &mut Post, batch: &Batch| {
         let stamp = post.stamp();
-        for datagram in batch.datagrams() {
-            post.shard.receive(datagram, stamp);
-        }
-    });
+        batch.datagrams().for_each(|datagram| post.shard.receive(datagram, stamp));
+    };
+    each_batch(socket, bell, &shared, &mut post, hear, Post::settle);
     post.close(last_table);
 }
 
-/// The loop of a datagram thread: `hear` gets each batch, the post is settled after each batch and each ring.
-fn each_batch(socket: &UdpSocket, bell: &Bell, post: &mut Post, mut hear: impl FnMut(&Batch, &mut Post)) {
+/// The loop of a datagram thread: `hear` gets each batch, `settle` runs after each batch and each ring.
+pub(super) fn each_batch<S>(
+    socket: &UdpSocket,
+    bell: &Bell,
+    shared: &Shared,
+    state: &mut S,
+    mut hear: impl FnMut(&mut S, &Batch),
+    mut settle: impl FnMut(&mut S),
+) {
     let mut batch = Batch::default();
     let mut waits = Waits::default();
     waits.push(socket.as_fd());
     waits.push(bell.fd());
     let mut last = LAST_BATCHES;
     loop {
-        let empty = take(socket, &mut batch, post.shared());
+        // Before the look at the socket, so that what was sent before the stop is still taken.
+        let stopping = shared.is_stopping();
+        let empty = take(socket, &mut batch, shared);
         if !empty {
-            hear(&batch, post);
+            hear(state, &batch);
         }
-        post.settle();
-        if post.shared().is_stopping() {
+        settle(state);
+        if stopping {
             last -= 1;
             if empty || last == 0 {
                 return;
@@ -68,13 +78,12 @@ fn each_batch(socket: &UdpSocket, bell: &Bell, post: &mut Post, mut hear: impl F
                 thread::sleep(PAUSE);
             }
             bell.hush();
-            // Asked or stopped while waiting: seen at the end of this turn, after what came before it was taken.
         }
     }
 }
 
 /// One batch into the arena, with its counts. Answers whether there was nothing.
-pub(crate) fn take(socket: &UdpSocket, batch: &mut Batch, shared: &Shared) -> bool {
+fn take(socket: &UdpSocket, batch: &mut Batch, shared: &Shared) -> bool {
     match batch.receive(socket) {
         Ok(received) => {
             shared.counters.datagrams_truncated.add(received.truncated);

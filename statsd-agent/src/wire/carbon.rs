@@ -1,13 +1,12 @@
 //! Carbon's plain text, `name value timestamp`: points that skip aggregation and go straight to the store.
 
 use super::number::is_js_space;
-use std::borrow::Cow;
 
-/// One point as sent. The name is not checked: the store refuses what it cannot keep.
-#[derive(Clone, Debug, PartialEq)]
+/// One point as sent. The name is not looked at: the store sorts its tags and refuses what it cannot keep.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CarbonPoint<'a> {
-    /// The name; of a tagged one (`name;k=v`) the tags are sorted, as carbon sorts them.
-    pub name: Cow<'a, str>,
+    /// The name; `name;k=v`, OpenMetrics' `name{k="v"}` and names with colons pass as they are.
+    pub name: &'a str,
     /// Finite or infinite, never NaN.
     pub value: f64,
     /// Seconds since the epoch; `None` where the sender wrote -1, which means now.
@@ -47,30 +46,7 @@ pub fn parse(line: &[u8]) -> Result<CarbonPoint<'_>, CarbonError> {
     }
     // Truncated, as carbon's int() does; -1.5 is therefore also "now".
     let at = Some(at as i64).filter(|&at| at != -1);
-    Ok(CarbonPoint { name: normalise(name), value, at })
-}
-
-/// Sorts the tags of `name;k=v;k2=v2` by key, the last of equal keys winning; other names pass as they are, also
-/// OpenMetrics' `name{k="v"}` and names with colons.
-fn normalise(name: &str) -> Cow<'_, str> {
-    let Some((base, tags)) = name.split_once(';') else { return Cow::Borrowed(name) };
-    let mut pairs: Vec<(&str, &str)> = Vec::new();
-    for tag in tags.split(';') {
-        let Some((key, value)) = tag.split_once('=').filter(|(key, value)| !key.is_empty() && !value.is_empty()) else {
-            return Cow::Borrowed(name);
-        };
-        pairs.push((key, value));
-    }
-    // Reversed before the stable sort, so that the last of equal keys comes first and is the one that stays.
-    pairs.reverse();
-    pairs.sort_by_key(|pair| pair.0);
-    pairs.dedup_by_key(|pair| pair.0);
-    let mut sorted = String::with_capacity(name.len());
-    sorted.push_str(base);
-    for (key, value) in pairs {
-        sorted.extend([";", key, "=", value]);
-    }
-    Cow::Owned(sorted)
+    Ok(CarbonPoint { name, value, at })
 }
 
 #[cfg(test)]
@@ -79,7 +55,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn point(name: &str, value: f64, at: Option<i64>) -> Result<CarbonPoint<'_>, CarbonError> {
-        Ok(CarbonPoint { name: name.into(), value, at })
+        Ok(CarbonPoint { name, value, at })
     }
 
     #[test]
@@ -94,8 +70,7 @@ mod tests {
         assert_eq!(parse(b"a.b 2 -1"), point("a.b", 2.0, None));
         assert_eq!(parse(b"uwsgi.127_0_0_1:18303.rq 2 5"), point("uwsgi.127_0_0_1:18303.rq", 2.0, Some(5)));
         assert_eq!(parse(b"m{t=\"v\"} 2 5"), point("m{t=\"v\"}", 2.0, Some(5)));
-        assert_eq!(parse(b"m;b=2;a=1;b=3 2 5"), point("m;a=1;b=3", 2.0, Some(5)));
-        assert_eq!(parse(b"m;b;a=1 2 5"), point("m;b;a=1", 2.0, Some(5)));
+        assert_eq!(parse(b"m;b=2;a=1;b=3 2 5"), point("m;b=2;a=1;b=3", 2.0, Some(5)));
     }
 
     #[test]
