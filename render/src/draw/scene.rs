@@ -254,8 +254,8 @@ fn assign_looks(traces: &mut [Trace<'_>], series: &[Series], picture: &Picture, 
     for (trace, look) in traces.iter_mut().zip(looks) {
         let style = &series[trace.index].style;
         let asked = style.color.as_deref().and_then(Color::parse);
-        let listed = (!picture.color_list.is_empty())
-            .then(|| picture.color_list[trace.index % picture.color_list.len()]);
+        let listed =
+            (!picture.color_list.is_empty()).then(|| picture.color_list[trace.index % picture.color_list.len()]);
         let threshold = trace.role == Role::Threshold;
         let base = match (asked.or(listed.filter(|_| !threshold)), threshold) {
             (Some(color), _) => color,

@@ -42,7 +42,16 @@ impl Svg {
 
     /// An empty picture without a ground of its own, for use inside a page.
     pub(super) fn bare(width: u32, height: u32) -> Svg {
-        Svg { width, height, scale: 1.0, body: String::new(), id: String::new(), ids: 0, open_path: None, clipped: false }
+        Svg {
+            width,
+            height,
+            scale: 1.0,
+            body: String::new(),
+            id: String::new(),
+            ids: 0,
+            open_path: None,
+            clipped: false,
+        }
     }
 
     /// The whole document.

@@ -14,13 +14,7 @@ use plotters::style::{RGBAColor, ShapeStyle};
 use std::cell::RefCell;
 
 /// Draws one series into its group.
-pub(super) fn draw(
-    sink: &RefCell<Sink<'_>>,
-    plane: &Plane<'_>,
-    scene: &Scene<'_>,
-    layout: &Layout,
-    trace: &Trace<'_>,
-) {
+pub(super) fn draw(sink: &RefCell<Sink<'_>>, plane: &Plane<'_>, scene: &Scene<'_>, layout: &Layout, trace: &Trace<'_>) {
     sink.borrow_mut().canvas.open(Group::Series { index: trace.index, name: trace.name });
     let plot_columns = layout.plot.width() * sink.borrow().canvas.columns_per_pixel();
     let columns = super::super::scene::columns(scene.from, scene.until, plot_columns.round() as usize);
@@ -110,7 +104,9 @@ fn area(
     let (strong, weak) = (trace.color.fade(strong), trace.color.fade(weak));
     // Below zero the strong end is the lowest point.
     let (top, bottom) = (y(high.max(base)), y(low.min(base)));
-    let fall = if high <= base && low < base {
+    let fall = if low < base && high > base {
+        Paint::Flat(trace.color.fade(scene.picture.area_alpha.unwrap_or(0.15)))
+    } else if low < base {
         Paint::Fall { from: weak, to: strong, from_y: y(base), to_y: bottom }
     } else {
         Paint::Fall { from: strong, to: weak, from_y: top, to_y: y(base) }
@@ -135,8 +131,12 @@ fn stretches(
     pixels_per_second: f64,
 ) {
     let Dash { on, off } = trace.dash.unwrap_or(Dash { on: 6.0, off: 4.0 });
-    let (on, off) = (f64::from(on.max(4.0)), f64::from(off.max(3.0)));
-    let is_on = |time: f64| (time * pixels_per_second).rem_euclid(on + off) < on;
+    let (on, off) = (f64::from((on * 1.5).max(5.0)), f64::from(off.max(4.0)));
+    let is_on = |time: f64| {
+        // Points may lie a little before the plot; from there on every place is positive.
+        let periods = (time * pixels_per_second + 1e4) / (on + off);
+        (periods - periods as i64 as f64) * (on + off) < on
+    };
     for wanted in [false, true] {
         let color = if wanted { trace.color } else { trace.color.fade(0.35) };
         for run in runs.iter().filter(|run| run.len() > 1) {

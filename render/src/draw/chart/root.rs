@@ -30,11 +30,8 @@ pub(in crate::draw) fn of(scene: &Scene<'_>, layout: &Layout) -> Root {
         (Some(title), _) | (None, Some(title)) if !title.is_empty() => title.clone(),
         _ => "Graph".to_owned(),
     };
-    let mut description = format!(
-        "From {} to {}.",
-        spoken(scene.from, &scene.picture.zone),
-        spoken(scene.until, &scene.picture.zone)
-    );
+    let mut description =
+        format!("From {} to {}.", spoken(scene.from, &scene.picture.zone), spoken(scene.until, &scene.picture.zone));
     for trace in scene.traces.iter().take(SPOKEN_MAX) {
         // Writing to a String cannot fail.
         let _ = write!(description, " {}", sentence(scene, trace));

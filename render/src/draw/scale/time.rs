@@ -103,7 +103,9 @@ pub(in crate::draw) fn axis(
     width: f32,
     measure: impl Fn(&str) -> f32,
 ) -> TimeAxis {
-    let span = until.saturating_sub(from);
+    // The calendar ends after four digits of the year, so nothing beyond has a label.
+    let (from, until) = (moment(from).as_second(), moment(until).as_second());
+    let span = until - from;
     if span <= 0 || width <= 0.0 {
         return TimeAxis::default();
     }
@@ -151,11 +153,8 @@ fn labels(civil: DateTime, before: Option<DateTime>, every: Every, with_weekday:
                 _ => format!("{:02}:{:02}", civil.hour(), civil.minute()),
             };
             let new_day = before.is_none_or(|before| before.date() != civil.date());
-            let date = if new_year {
-                format!("{weekday} {day} {month} {year}")
-            } else {
-                format!("{weekday} {day} {month}")
-            };
+            let date =
+                if new_year { format!("{weekday} {day} {month} {year}") } else { format!("{weekday} {day} {month}") };
             (label, new_day.then_some(date))
         }
         Every::Days(_) => {
