@@ -84,13 +84,12 @@ impl Accumulator {
         }
         let per_pixel = height / (b - a);
         let mut covered = 0.0;
-        for column in first..=last {
-            let from = a.max(column as f32);
-            let to = b.min((column + 1) as f32);
+        for (column, cell) in (first..=last).zip(&mut cells[first..=last]) {
+            let (from, to) = (a.max(column as f32), b.min((column + 1) as f32));
             // Of the height crossed in this pixel, what is right of it within the pixel; of all before, the whole.
             let crossed = (to - from) * per_pixel;
             let total = (from - a) * per_pixel + crossed * (1.0 - ((from + to) / 2.0 - column as f32));
-            cells[column] += total - covered;
+            *cell += total - covered;
             covered = total;
         }
         cells[last + 1] += height - covered;

@@ -53,11 +53,6 @@ fn glyph(weight: Weight, c: char) -> (usize, GlyphId) {
     }
 }
 
-/// Whether the embedded faces can draw the character; others appear as a replacement mark.
-pub fn has_glyph(weight: Weight, c: char) -> bool {
-    faces(weight).iter().any(|face| face.glyph_id(c) != NOTDEF)
-}
-
 fn advance(weight: Weight, face: usize, id: GlyphId, size: f32) -> f32 {
     let font = &faces(weight)[face];
     font.h_advance_unscaled(id) * size / font.units_per_em().unwrap_or(1000.0)
@@ -87,10 +82,9 @@ pub fn fit(text: &str, size: f32, weight: Weight, room: f32) -> Cow<'_, str> {
         return Cow::Borrowed("");
     }
     let (mut head, mut tail) = (String::new(), Vec::new());
-    let (mut front, mut back) = (text.chars(), text.chars().rev());
+    let mut back = text.chars().rev();
     // Turn by turn from both ends: names differ at their end as often as at their start.
-    loop {
-        let Some(c) = front.next() else { break };
+    for c in text.chars() {
         left -= of(c);
         if left < 0.0 {
             break;
@@ -224,6 +218,10 @@ fn rasterize(weight: Weight, face: usize, id: GlyphId, size: f32, quarter: u8) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn has_glyph(weight: Weight, c: char) -> bool {
+        faces(weight).iter().any(|face| face.glyph_id(c) != NOTDEF)
+    }
 
     #[test]
     fn everything_the_product_writes_has_a_glyph() {

@@ -20,7 +20,7 @@ pub(super) fn draw(sink: &RefCell<Sink<'_>>, plane: &Plane<'_>, scene: &Scene<'_
     let columns = super::super::scene::columns(scene.from, scene.until, plot_columns.round() as usize);
     let runs = runs(scene, trace, &columns);
     // Points a logical pixel, whatever the scale.
-    let density = layout.plot.width() as f64 * trace.step / scene.span();
+    let density = f64::from(layout.plot.width()) * trace.step / scene.span();
     let dense = density < 1.0;
     let width = trace.width.unwrap_or(if dense { 1.0 } else { 1.5 });
     if trace.role == Role::Area {
@@ -40,10 +40,11 @@ pub(super) fn draw(sink: &RefCell<Sink<'_>>, plane: &Plane<'_>, scene: &Scene<'_
     for &point in &lone {
         dot(plane, point, trace.color, if dense { width.max(1.0) } else { (width * 1.2).max(1.5) });
     }
-    if scene.picture.live && trace.role != Role::Threshold {
-        if let Some(&newest) = runs.iter().last().and_then(<[_]>::last) {
-            dot(plane, newest, trace.color, 3.0);
-        }
+    if scene.picture.live
+        && trace.role != Role::Threshold
+        && let Some(&newest) = runs.iter().last().and_then(<[_]>::last)
+    {
+        dot(plane, newest, trace.color, 3.0);
     }
     sink.borrow_mut().canvas.close();
 }
