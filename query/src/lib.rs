@@ -99,13 +99,13 @@ pub fn answer(source: &dyn Source, request: &Request<'_>) -> Result<Answer, Erro
         let bound = bind::bind(expr, &request.limits).map_err(located)?;
         planned.push((target, planner.target(target, bound).map_err(located)?));
     }
-    let Planner { fetches, cost, notes: planned_notes, .. } = planner;
+    let Planner { fetches, cost, points_wanted, notes: planned_notes, .. } = planner;
     notes.extend(planned_notes);
     let read = |fetch: &plan::Fetch| {
         source.fetch(&fetch.name, fetch.window, request.now).map_err(|why| fetch.failed(request, why))
     };
     let fetched = fetches.iter().map(read).collect::<Result<Vec<_>, _>>()?;
-    let mut evaluation = Evaluation::new(request, &fetches, fetched, cost.points);
+    let mut evaluation = Evaluation::new(request, &fetches, fetched, points_wanted);
     let mut series = Vec::new();
     for (target, planned) in planned {
         let answered = evaluation.run(planned).map_err(|misfit| misfit.of_target(target, &request.targets[target]))?;

@@ -7,9 +7,11 @@ pub struct Limits {
     pub target_bytes: usize,
     /// Calls inside calls, pipes included. graphite-web ends in a RecursionError near 200.
     pub depth: u32,
+    /// Distinct path expressions of a request; each is a search in the store.
+    pub finds: usize,
     /// Series that all path expressions of a request may name together.
     pub series: usize,
-    /// Points that may be read and computed for a request; 8 bytes each, so the default is 400 MB at the worst.
+    /// Points that may be read, copied and computed for a request; 8 bytes each, so the default is 400 MB at the worst.
     pub points: u64,
     /// Bytes of all names that functions compose; a nested aliasSub can double a name at every call.
     pub name_bytes: usize,
@@ -24,6 +26,7 @@ impl Default for Limits {
         Limits {
             target_bytes: 64 << 10,
             depth: 100,
+            finds: 2_000,
             series: 10_000,
             points: 50_000_000,
             name_bytes: 32 << 20,

@@ -14,7 +14,10 @@ use crate::source::{Archive, Source};
 use crate::{Cost, Note, Request};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use tsdb::{Step, Window};
+use tsdb::{Step, Timestamp, Window};
+
+/// The year 1. Nothing reaches back further, so that no time overflows whatever the length of a window.
+const EARLIEST: Timestamp = Timestamp(-62_135_596_800);
 
 /// An expression and what it will read.
 #[derive(Debug)]
@@ -67,6 +70,8 @@ pub(crate) struct Planner<'a> {
     planned: HashMap<(Arc<str>, Window), usize>,
     pub fetches: Vec<Fetch>,
     pub cost: Cost,
+    /// Points of all uses together, which the limit counts.
+    pub points_wanted: u64,
     pub notes: Vec<Note>,
 }
 
@@ -74,7 +79,18 @@ impl<'a> Planner<'a> {
     pub fn new(source: &'a dyn Source, request: &'a Request<'a>) -> Planner<'a> {
         let (found, archives, planned) = (HashMap::new(), HashMap::new(), HashMap::new());
         let (cost, notes) = (Cost::default(), Vec::new());
-        Planner { source, request, target: 0, found, archives, planned, fetches: Vec::new(), cost, notes }
+        Planner {
+            source,
+            request,
+            target: 0,
+            found,
+            archives,
+            planned,
+            fetches: Vec::new(),
+            cost,
+            points_wanted: 0,
+            notes,
+        }
     }
 
     /// Plans one target.
@@ -93,6 +109,7 @@ impl<'a> Planner<'a> {
             let steps = self.steps_of_all(&inputs, window)?;
             let Some(coarsest) = steps.last() else { return Ok(Planned::Nothing) };
             inner = reach(&self.args(function, &values, window), *coarsest, window);
+            inner.from = inner.from.max(EARLIEST);
             inputs = inputs.into_iter().map(|input| self.without_pipes(input)).collect();
         }
         let reach_secs = window.from - inner.from;
@@ -125,11 +142,8 @@ impl<'a> Planner<'a> {
     fn path(&mut self, expression: String, span: Span, window: Window) -> Result<Planned, Misfit> {
         let names = self.find(&expression, span)?;
         self.cost.series += names.len();
-        let limit = self.request.limits.series;
-        if self.cost.series > limit {
-            let wanted = format!("naming {} series", self.cost.series);
-            return Err(Misfit::new(Fault::Limit { limit: "series", allowed: limit as u64, wanted }, span));
-        }
+        let allowed = self.request.limits.series as u64;
+        self.check("series", allowed, self.cost.series as u64, "series to read", span)?;
         let mut fetches = Vec::with_capacity(names.len());
         for name in names.iter() {
             let Some(archive) = self.archive(name, span, window)? else { continue };
@@ -138,30 +152,37 @@ impl<'a> Planner<'a> {
         Ok(Planned::Path { expression, fetches })
     }
 
-    /// The reading of a name and window, planned once. Its size is charged before any of it is read.
+    /// The reading of a name and window, planned once. What it takes is charged before any of it is read; a second use
+    /// is a copy and takes as much again.
     fn fetch(&mut self, name: &Arc<str>, archive: Archive, span: Span, window: Window) -> Result<usize, Misfit> {
+        let step = i64::from(archive.step.secs());
+        let slots = (window.until - window.from).div_euclid(step).clamp(0, i64::from(archive.points)) + 1;
+        self.points_wanted += slots.unsigned_abs();
+        self.check("points", self.request.limits.points, self.points_wanted, "points to read", span)?;
         let key = (Arc::clone(name), window);
         if let Some(at) = self.planned.get(&key) {
             self.fetches[*at].uses += 1;
             return Ok(*at);
         }
-        let step = i64::from(archive.step.secs());
-        let slots = (window.until - window.from).div_euclid(step).clamp(0, i64::from(archive.points)) + 1;
         self.cost.points += slots.unsigned_abs();
-        let limit = self.request.limits.points;
-        if self.cost.points > limit {
-            let wanted = format!("reading {} points", self.cost.points);
-            return Err(Misfit::new(Fault::Limit { limit: "points", allowed: limit, wanted }, span));
-        }
         self.fetches.push(Fetch { name: Arc::clone(name), window, uses: 1, target: self.target, span });
         self.planned.insert(key, self.fetches.len() - 1);
         Ok(self.fetches.len() - 1)
+    }
+
+    fn check(&self, limit: &'static str, allowed: u64, count: u64, of: &str, span: Span) -> Result<(), Misfit> {
+        if count <= allowed {
+            return Ok(());
+        }
+        Err(Misfit::new(Fault::Limit { limit, allowed, wanted: format!("{count} {of}") }, span))
     }
 
     fn find(&mut self, expression: &str, span: Span) -> Result<Arc<[Arc<str>]>, Misfit> {
         if let Some(names) = self.found.get(expression) {
             return Ok(Arc::clone(names));
         }
+        let finds = self.found.len() as u64 + 1;
+        self.check("finds", self.request.limits.finds as u64, finds, "path expressions", span)?;
         let nodes = self.source.find(expression).map_err(|source| misread(expression, span, source))?;
         let mut names: Vec<Arc<str>> =
             nodes.iter().filter(|node| node.leaf).map(|node| node.path.as_str().into()).collect();

@@ -1,53 +1,52 @@
 //! Where series come from: all that this crate knows of storage.
 
 pub use crate::error::SourceError;
-use tsdb::{Step, Timestamp, Window};
+pub use tsdb::{Archive, Fetched, Node};
 
-/// One ring of points.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Archive {
-    /// Seconds from one point to the next.
-    pub step: Step,
-    /// How many points the ring holds.
-    pub points: u32,
-}
-
-impl Archive {
-    /// How far back it reaches.
-    pub fn retention_secs(&self) -> i64 {
-        i64::from(self.step.secs()) * i64::from(self.points)
-    }
-}
-
-/// A name in the tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Node {
-    /// Dotted.
-    pub path: String,
-    /// Whether it is a series.
-    pub leaf: bool,
-}
-
-/// Values of one window.
-#[derive(Clone, Debug)]
-pub struct Fetched {
-    /// The first value's time.
-    pub start: Timestamp,
-    /// Exclusive.
-    pub end: Timestamp,
-    /// Seconds between values.
-    pub step: Step,
-    /// One a step.
-    pub values: Vec<f64>,
-}
+use tsdb::{Error, Store, Timestamp, Window};
 
 /// A store to ask. The tsdb's store is one, the test scripts bring another.
 pub trait Source: Send + Sync {
     /// The nodes that a path expression names, sorted by path.
+    ///
+    /// # Errors
+    /// The pattern asks for too much, or the store cannot be read.
     fn find(&self, pattern: &str) -> Result<Vec<Node>, SourceError>;
     /// A series' archives, finest first; `None` for a series that is not there.
+    ///
+    /// # Errors
+    /// The series cannot be read.
     fn archives(&self, name: &str) -> Result<Option<Vec<Archive>>, SourceError>;
     /// The values of a window, from the archive that reaches back to its start; `None` for a series that is not there
     /// or a window outside its retention.
+    ///
+    /// # Errors
+    /// The series cannot be read.
     fn fetch(&self, name: &str, window: Window, now: Timestamp) -> Result<Option<Fetched>, SourceError>;
+}
+
+impl Source for Store {
+    fn find(&self, pattern: &str) -> Result<Vec<Node>, SourceError> {
+        Store::find(self, pattern).map_err(SourceError::from)
+    }
+
+    fn archives(&self, name: &str) -> Result<Option<Vec<Archive>>, SourceError> {
+        Store::archives(self, name).map_err(SourceError::from)
+    }
+
+    fn fetch(&self, name: &str, window: Window, now: Timestamp) -> Result<Option<Fetched>, SourceError> {
+        Store::fetch(self, name, window, now).map_err(SourceError::from)
+    }
+}
+
+impl From<Error> for SourceError {
+    /// A pattern that is too wide is the asker's to mend; everything else is the store's.
+    fn from(error: Error) -> SourceError {
+        match error {
+            Error::TooManyExpansions { .. } | Error::TooManyNodes { .. } | Error::Name { .. } => {
+                SourceError::Refused(error.to_string())
+            }
+            error => SourceError::Failed(Box::new(error)),
+        }
+    }
 }

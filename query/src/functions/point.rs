@@ -42,12 +42,7 @@ fn scale(args: &Args<'_>, values: &mut [f64]) {
 fn each(values: &mut [f64], change: impl Fn(f64) -> f64) {
     for value in values {
         if !is_gap(*value) {
-            *value = present(change(*value));
+            *value = change(*value);
         }
     }
-}
-
-/// A result that is no number but looks like a gap was computed from a NaN of the same bits: it stays a value.
-fn present(value: f64) -> f64 {
-    if is_gap(value) { f64::NAN } else { value }
 }

@@ -6,4 +6,3 @@ mod docs;
 mod limits;
 mod recorded;
 mod script;
-mod standin;
