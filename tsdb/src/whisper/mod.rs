@@ -14,12 +14,16 @@ mod fetch;
 mod file;
 mod header;
 mod propagate;
+mod resize;
 mod set_order;
+mod tools;
 mod update_many;
 
 pub use create::{CreateOptions, Fill, create};
 pub use fetch::{Fetched, Resolution};
 pub use header::{Header, Located};
+pub use resize::{Migration, OldFile, ResizeOptions, resize, resize_into};
+pub use tools::{ArchiveDiff, Compare, diff, fill, merge, slots};
 
 pub(crate) use file::{POINT_BYTES, Scratch, Whisper};
 pub(crate) use update_many::Overrun;

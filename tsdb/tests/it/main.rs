@@ -1,4 +1,7 @@
 //! The store's integration tests: whisper files against the recorded answers of the original, and the store as its
 //! callers see it.
 
+mod find;
+mod model;
+mod store;
 mod whisper_conformance;
