@@ -157,6 +157,6 @@ mod tests {
     #[test]
     fn pieces_are_what_is_between_gaps() {
         assert_eq!(pieces(&[f64::NAN, 1.0, 2.0, f64::NAN, 3.0]), [1..3, 4..5]);
-        assert_eq!(pieces(&[]), []);
+        assert!(pieces(&[]).is_empty());
     }
 }
