@@ -11,3 +11,9 @@ pub trait Catalogue: Source {
     /// When the names cannot be read.
     fn leaves(&self) -> Result<Vec<String>, SourceError>;
 }
+
+impl Catalogue for tsdb::Store {
+    fn leaves(&self) -> Result<Vec<String>, SourceError> {
+        tsdb::Store::leaves(self).map_err(SourceError::from)
+    }
+}

@@ -70,7 +70,12 @@ fn every_limit_is_named() {
     for (target, from, limits, name) in [
         (r#"summarize(a,"1s")"#.to_owned(), "-1y", Limits { points: 1_000_000, ..limits() }, "points"),
         (r#"scale(summarize(a.*,"1s"),2)"#.to_owned(), "-1d", Limits { points: 1_000_000, ..limits() }, "points"),
-        (r#"aliasSub("#.repeat(30) + "a*" + &r#","(.+)","\1\1")"#.repeat(30), "-1h", limits(), "name_bytes"),
+        (
+            r#"aliasSub("#.repeat(30) + "a*" + &r#","(.+)","\1\1")"#.repeat(30),
+            "-1h",
+            Limits { name_bytes: 9_999, ..limits() },
+            "name_bytes",
+        ),
     ] {
         let (message, _) = refused(&target, from, limits);
         assert!(message.contains(name) || message.contains("grows past"), "{message}");

@@ -39,6 +39,18 @@ fn recorded_render_answers() {
     score.finish("recorded render");
 }
 
+#[test]
+fn windows_without_end_are_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    fixture::write(folder.path()).unwrap();
+    let store = Store::open_read_only(folder.path()).unwrap();
+    for window in ["9223372036854775807", "99999", "\"999999999d\"", "\"1y\""] {
+        let targets = vec![format!("summarize(movingAverage(ramp.saw,{window}),\"5min\")")];
+        let asked = Asked { targets, params: Vec::new() };
+        assert_eq!(asked.answer(&store).unwrap().len(), 1, "{window}");
+    }
+}
+
 /// The parameters of one request.
 struct Asked {
     targets: Vec<String>,
@@ -57,12 +69,14 @@ impl Asked {
         self.params.iter().rev().find(|(param, _)| param == name).map(|(_, value)| value.as_str())
     }
 
+    /// Whether every word before a parenthesis is a function that there is.
     fn uses_built_functions_only(&self) -> bool {
-        let call = fancy_regex::Regex::new(r"([A-Za-z_]\w*)\s*\(").unwrap();
-        let called = |target: &str| -> Vec<String> {
-            call.captures_iter(target).map(|found| found.unwrap()[1].to_owned()).collect()
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let known = |before: &str| {
+            let name = before.trim_end().rsplit(|c| !is_word(c)).next().unwrap();
+            name.is_empty() || functions::lookup(name).is_some()
         };
-        self.targets.iter().all(|target| called(target).iter().all(|name| functions::lookup(name).is_some()))
+        self.targets.iter().all(|target| target.match_indices('(').all(|(at, _)| known(&target[..at])))
     }
 
     fn answer(&self, store: &Store) -> Result<Vec<Series>, String> {

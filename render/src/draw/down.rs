@@ -234,7 +234,7 @@ fn one_of(group: &[f64], how: Consolidation, share: f64) -> f64 {
         Consolidation::Min => present().fold(f64::INFINITY, f64::min),
         Consolidation::Max => present().fold(f64::NEG_INFINITY, f64::max),
         Consolidation::First => present().next().unwrap_or(f64::NAN),
-        Consolidation::Last => present().last().unwrap_or(f64::NAN),
+        Consolidation::Last => present().next_back().unwrap_or(f64::NAN),
     }
 }
 

@@ -4,6 +4,7 @@
 use super::canvas::{Anchor, Dash, Point, Rect};
 use super::chart::legend;
 use super::color::Color;
+use super::scale::label::Unit;
 use super::scale::time::{self, TimeAxis};
 use super::scale::value::{self, ValueAxis, Wish, Zero};
 use super::scene::{Role, Scene};
@@ -150,7 +151,9 @@ impl Layout {
         };
         let pad = if scene.picture.graph_only { 0.0 } else { show.margin.min(10.0) };
         let room = height - top - foot - pad;
-        let legend_room = if show.legend { (room - (height * 0.46).max(60.0)).max(0.0) } else { 0.0 };
+        // The plot keeps the larger part of a picture; a small one is mostly what is read beside it.
+        let plot_least = (height * if height < 300.0 { 0.33 } else { 0.40 }).max(60.0);
+        let legend_room = if show.legend { (room - plot_least).max(0.0) } else { 0.0 };
         let table = legend::measure(scene, width - 2.0 * show.margin, legend_room);
         let plot_height = (room - table.height()).max(1.0).floor();
         let (left, right) = axes(scene, plot_height);
@@ -248,10 +251,10 @@ impl Layout {
         }
         self.ticks = axis.ticks.iter().map(|tick| self.x(scene, tick.at)).collect();
         let row = self.plot.bottom.ceil() + 18.0;
-        let times = self.row(scene, &axis, row, TICK, |tick| Some(tick.label.as_str()), scene.palette.muted);
+        let times = self.row(scene, &axis, row, (TICK, 2.0), |tick| Some(tick.label.as_str()));
         self.texts.extend(times);
         if show.dates {
-            let dates = self.row(scene, &axis, row + 13.0, DATE, |tick| tick.below.as_deref(), scene.palette.muted);
+            let dates = self.row(scene, &axis, row + 13.0, (DATE, show.margin), |tick| tick.below.as_deref());
             self.texts.extend(dates);
         }
     }
@@ -262,16 +265,15 @@ impl Layout {
         scene: &Scene<'_>,
         axis: &'t TimeAxis,
         baseline: f32,
-        face: Face,
+        (face, margin): (Face, f32),
         label: impl Fn(&'t time::TimeTick) -> Option<&'t str>,
-        ink: Color,
     ) -> Vec<Placed> {
-        let width = scene.picture.width as f32;
+        let (width, ink) = (scene.picture.width as f32, scene.palette.muted);
         let mut row: Vec<Placed> = Vec::new();
         for tick in &axis.ticks {
             let Some(label) = label(tick) else { continue };
             let half = text::width(label, face.0, face.1) / 2.0;
-            let x = self.x(scene, tick.at).clamp(half + 2.0, (width - half - 2.0).max(half + 2.0));
+            let x = self.x(scene, tick.at).clamp(half + margin, (width - half - margin).max(half + margin));
             let text = Placed::new(label.to_owned(), Point { x, y: baseline }, Anchor::Middle, face, ink, Part::Axes);
             let crowds = |last: &Placed| text.rect.left < last.rect.right + 6.0;
             match row.last() {
@@ -402,18 +404,25 @@ fn head(scene: &Scene<'_>, show: Show, texts: &mut Vec<Placed>) -> f32 {
         any = true;
     }
     // Room for the upper half of the top tick's label.
-    (y + if any { 15.0 } else { 3.0 }).ceil()
+    (y + if any { 18.0 } else { 3.0 }).ceil()
 }
 
 fn axes(scene: &Scene<'_>, plot_height: f32) -> (ValueAxis, Option<ValueAxis>) {
     let picture = scene.picture;
-    let ticks_max = ((plot_height / 32.0) as usize + 1).clamp(2, 7);
+    let ticks_max = ((plot_height / 27.0) as usize + 1).clamp(2, 7);
     let wish = |right: bool, min, max| {
         let (data, whole) = scene.reach(right);
-        let zero = if scene.has_areas(right) { Zero::Always } else { Zero::Auto };
+        let stands_on_zero = scene.has_areas(right) || picture.unit == Unit::PerSecond;
+        let zero = if stands_on_zero { Zero::Always } else { Zero::Auto };
         Wish { data, zero, min, max, unit: &picture.unit, ticks_max, whole }
     };
-    let left = value::axis(&wish(false, picture.y_min, picture.y_max));
+    let left_wish = wish(false, picture.y_min, picture.y_max);
+    let mut left = value::axis(&left_wish);
+    if (left_wish.data, left_wish.min, left_wish.max) == (None, None, None) {
+        // Nothing to measure, so no measure that looks like a finding.
+        left.ticks.clear();
+        left.labels.clear();
+    }
     let has_right = scene.traces.iter().any(|trace| trace.right);
     let right = has_right.then(|| value::aligned(&wish(true, picture.y_min_right, picture.y_max_right), &left));
     (left, right)

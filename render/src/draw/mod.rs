@@ -7,10 +7,10 @@
 mod bridge;
 mod canvas;
 mod chart;
-mod clip;
 mod color;
 mod dash;
 mod down;
+mod fill;
 mod layout;
 pub mod palette;
 mod pixels;
@@ -229,11 +229,10 @@ impl Error {
 pub fn png(series: &[Series], picture: &Picture) -> Result<Vec<u8>, Error> {
     let (width, height) = check(series, picture)?;
     let scene = scene::Scene::new(series, picture);
-    let size = || Error::Size { width: u64::from(width), height: u64::from(height) };
-    let mut pixels = pixels::Pixels::new(width, height, picture.scale, scene.palette.ground).ok_or_else(size)?;
+    let mut pixels = pixels::Pixels::new(width, height, picture.scale, scene.palette.ground);
     let layout = layout::Layout::new(&scene);
     chart::draw(&mut pixels, &scene, &layout);
-    png::encode(pixels.pixmap().data(), width, height)
+    png::encode(pixels.data(), width, height)
 }
 
 /// Draws the series as an SVG document that stands alone.

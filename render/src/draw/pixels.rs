@@ -1,34 +1,44 @@
-//! The sink that paints: a pixmap where fills, gradients and discs are tiny-skia's, lines are our own capsules
-//! (`stroke`) and text is stamped from the embedded faces. The ground is opaque from the start and stays so.
+//! The sink that paints: lines are capsules (`stroke`), areas are accumulated (`fill`), text is stamped from the
+//! embedded faces. The ground is opaque from the start and stays so.
 
 use super::canvas::{Anchor, Canvas, Group, Label, Paint, Point, Rect, Stroke};
 use super::color::Color;
+use super::fill::{self, Accumulator};
 use super::stroke::{Bounds, Mask};
 use super::text;
-use tiny_skia::{FillRule, GradientStop, LinearGradient, PathBuilder, Pixmap, Shader, SpreadMode, Transform};
 
 /// Pixels of a picture: 4 bytes each, one more for the mask of lines.
 pub(super) struct Pixels {
-    pixmap: Pixmap,
+    width: usize,
+    height: usize,
+    /// Red, green, blue, 255.
+    data: Vec<u8>,
     mask: Mask,
+    sums: Accumulator,
     scale: f32,
     clip: Bounds,
     scratch: Vec<Point>,
 }
 
 impl Pixels {
-    /// `None` when a side is zero.
-    pub(super) fn new(width: u32, height: u32, scale: f32, ground: Color) -> Option<Pixels> {
-        let mut pixmap = Pixmap::new(width, height)?;
-        pixmap.fill(tiny_skia::Color::from_rgba8(ground.r, ground.g, ground.b, 255));
-        let clip = Bounds { left: 0, top: 0, right: width as i32, bottom: height as i32 };
-        let mask = Mask::new(width as usize, height as usize);
-        Some(Pixels { pixmap, mask, scale, clip, scratch: Vec::new() })
+    /// A picture of device pixels, all of one colour.
+    pub(super) fn new(width: u32, height: u32, scale: f32, ground: Color) -> Pixels {
+        let (width, height) = (width as usize, height as usize);
+        Pixels {
+            width,
+            height,
+            data: [ground.r, ground.g, ground.b, 255].repeat(width * height),
+            mask: Mask::new(width, height),
+            sums: Accumulator::new(width),
+            scale,
+            clip: Bounds { left: 0, top: 0, right: width as i32, bottom: height as i32 },
+            scratch: Vec::new(),
+        }
     }
 
     /// The picture: red, green, blue, 255, row by row.
-    pub(super) fn pixmap(&self) -> &Pixmap {
-        &self.pixmap
+    pub(super) fn data(&self) -> &[u8] {
+        &self.data
     }
 
     fn device(&self, rect: Rect) -> Bounds {
@@ -42,12 +52,9 @@ impl Pixels {
         if left >= right {
             return;
         }
-        let width = self.pixmap.width() as usize;
-        let data = self.pixmap.data_mut();
         for row in top..bottom {
-            let start = (row as usize * width + left as usize) * 4;
-            let line = &mut data[start..start + (right - left) as usize * 4];
-            line.chunks_exact_mut(4).for_each(|pixel| blend(pixel, color, u32::from(color.a)));
+            let start = (row as usize * self.width + left as usize) * 4;
+            blend_run(&mut self.data[start..start + (right - left) as usize * 4], color, u32::from(color.a));
         }
     }
 
@@ -59,30 +66,64 @@ impl Pixels {
     }
 
     fn paint_mask(&mut self, color: Color) {
-        let width = self.pixmap.width() as usize;
-        let data = self.pixmap.data_mut();
-        let opacity = u32::from(color.a);
+        let (width, data, opacity) = (self.width, &mut self.data, u32::from(color.a));
         self.mask.drain(|row, left, coverage| {
             let start = (row * width + left) * 4;
             for (pixel, &share) in data[start..start + coverage.len() * 4].chunks_exact_mut(4).zip(coverage) {
                 if share != 0 {
-                    blend(pixel, color, (u32::from(share) * opacity + 127) / 255);
+                    blend(pixel, color, div_255(u32::from(share) * opacity));
                 }
             }
         });
     }
 }
 
+/// Divides by 255 and rounds, exactly for what two bytes' product can be.
+fn div_255(product: u32) -> u32 {
+    (product + 128 + ((product + 128) >> 8)) >> 8
+}
+
 /// One pixel towards a colour by `alpha` of 255.
 fn blend(pixel: &mut [u8], color: Color, alpha: u32) {
-    let mix = |below: u8, above: u8| ((u32::from(below) * (255 - alpha) + u32::from(above) * alpha + 127) / 255) as u8;
+    let mix = |below: u8, above: u8| div_255(u32::from(below) * (255 - alpha) + u32::from(above) * alpha) as u8;
     pixel[0] = mix(pixel[0], color.r);
     pixel[1] = mix(pixel[1], color.g);
     pixel[2] = mix(pixel[2], color.b);
 }
 
-fn skia(color: Color) -> tiny_skia::Color {
-    tiny_skia::Color::from_rgba8(color.r, color.g, color.b, color.a)
+/// Many pixels towards a colour; four at a time, so that the compiler may use wide registers.
+fn blend_run(pixels: &mut [u8], color: Color, alpha: u32) {
+    let (alpha, rest) = (alpha as u16, 255 - alpha as u16);
+    // The fourth channel is 255 and goes towards 255.
+    let above = [color.r, color.g, color.b, 255].map(|channel| u16::from(channel) * alpha + 128);
+    let mut above16 = [0_u16; 16];
+    above16.chunks_exact_mut(4).for_each(|four| four.copy_from_slice(&above));
+    let mut chunks = pixels.chunks_exact_mut(16);
+    for chunk in &mut chunks {
+        for (below, above) in chunk.iter_mut().zip(&above16) {
+            let sum = u16::from(*below) * rest + above;
+            *below = ((sum + (sum >> 8)) >> 8) as u8;
+        }
+    }
+    for (below, above) in chunks.into_remainder().iter_mut().zip(above.iter().cycle()) {
+        let sum = u16::from(*below) * rest + above;
+        *below = ((sum + (sum >> 8)) >> 8) as u8;
+    }
+}
+
+/// A row of an area: long stretches are covered wholly and blended as one.
+fn blend_row(pixels: &mut [u8], coverage: &[f32], color: Color) {
+    let opacity = f32::from(color.a);
+    let alpha = |share: f32| (share * opacity + 0.5) as u32;
+    let mut i = 0;
+    while i < coverage.len() {
+        let here = alpha(coverage[i]);
+        let same = coverage[i..].iter().take_while(|&&share| alpha(share) == here).count();
+        if here != 0 {
+            blend_run(&mut pixels[i * 4..(i + same) * 4], color, here);
+        }
+        i += same;
+    }
 }
 
 impl Canvas for Pixels {
@@ -95,7 +136,7 @@ impl Canvas for Pixels {
     fn close(&mut self) {}
 
     fn clip(&mut self, to: Option<Rect>) {
-        let whole = Bounds { left: 0, top: 0, right: self.pixmap.width() as i32, bottom: self.pixmap.height() as i32 };
+        let whole = Bounds { left: 0, top: 0, right: self.width as i32, bottom: self.height as i32 };
         self.clip = to.map_or(whole, |rect| {
             let asked = self.device(rect);
             let left = asked.left.clamp(0, whole.right);
@@ -126,41 +167,21 @@ impl Canvas for Pixels {
     fn line(&mut self, points: &[Point], stroke: &Stroke) {
         match stroke.dash {
             None => self.stroke(points, stroke.width),
-            Some(dash) => {
-                let mut pieces = Vec::new();
-                super::dash::cut(points, dash, |piece| pieces.push(piece.to_vec()));
-                pieces.iter().for_each(|piece| self.stroke(piece, stroke.width));
-            }
+            Some(dash) => super::dash::cut(points, dash, |piece| self.stroke(piece, stroke.width)),
         }
         self.paint_mask(stroke.color);
     }
 
     fn fill(&mut self, outline: &[Point], paint: &Paint) {
         let scale = self.scale;
-        let to = Rect {
-            left: self.clip.left as f32 / scale,
-            top: self.clip.top as f32 / scale,
-            right: self.clip.right as f32 / scale,
-            bottom: self.clip.bottom as f32 / scale,
-        };
-        let outline = super::clip::polygon(outline, to);
-        let Some((first, rest)) = outline.split_first() else { return };
-        let mut path = PathBuilder::with_capacity(outline.len() + 1, outline.len());
-        path.move_to(first.x * scale, first.y * scale);
-        rest.iter().for_each(|point| path.line_to(point.x * scale, point.y * scale));
-        path.close();
-        let Some(path) = path.finish() else { return };
-        let shader = match *paint {
-            Paint::Flat(color) => Shader::SolidColor(skia(color)),
-            Paint::Fall { from, to, from_y, to_y } => {
-                let stops = vec![GradientStop::new(0.0, skia(from)), GradientStop::new(1.0, skia(to))];
-                let at = |y: f32| tiny_skia::Point::from_xy(0.0, y * scale);
-                let fall = LinearGradient::new(at(from_y), at(to_y), stops, SpreadMode::Pad, Transform::identity());
-                fall.unwrap_or(Shader::SolidColor(skia(from)))
-            }
-        };
-        let paint = tiny_skia::Paint { shader, anti_alias: true, ..tiny_skia::Paint::default() };
-        self.pixmap.fill_path(&path, &paint, FillRule::Winding, Transform::identity(), None);
+        self.scratch.clear();
+        self.scratch.extend(outline.iter().map(|p| Point { x: p.x * scale, y: p.y * scale }));
+        let (width, data) = (self.width, &mut self.data);
+        self.sums.polygon(&self.scratch, self.clip, |row, left, coverage| {
+            let start = (row * width + left) * 4;
+            let color = fill::color_at(paint, (row as f32 + 0.5) / scale);
+            blend_row(&mut data[start..start + coverage.len() * 4], coverage, color);
+        });
     }
 
     fn dot(&mut self, center: Point, radius: f32, color: Color) {
@@ -179,8 +200,8 @@ impl Canvas for Pixels {
             };
         // Whole rows: a baseline between two pixels blurs every letter.
         let baseline = (label.at.y * self.scale).round() as i32;
-        let (clip, stride) = (self.clip, self.pixmap.width() as usize);
-        let (data, color) = (self.pixmap.data_mut(), label.color);
+        let (clip, stride) = (self.clip, self.width);
+        let (data, color) = (&mut self.data, label.color);
         text::stamps(label.text, size, label.weight, x, |stamp, pen| {
             for (i, line) in stamp.coverage.chunks_exact(stamp.width.max(1)).enumerate() {
                 let y = baseline + stamp.top + i as i32;
@@ -190,10 +211,32 @@ impl Canvas for Pixels {
                 for (x, &share) in (pen + stamp.left..).zip(line) {
                     if share != 0 && x >= clip.left && x < clip.right {
                         let at = (y as usize * stride + x as usize) * 4;
-                        blend(&mut data[at..at + 4], color, (u32::from(share) * u32::from(color.a) + 127) / 255);
+                        blend(&mut data[at..at + 4], color, div_255(u32::from(share) * u32::from(color.a)));
                     }
                 }
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_blended_like_its_pixels() {
+        for alpha in [0, 1, 77, 128, 209, 254, 255] {
+            let mut run: Vec<u8> = (0..44_u32).map(|i| if i % 4 == 3 { 255 } else { (i * 37 % 256) as u8 }).collect();
+            let mut single = run.clone();
+            let color = Color::rgb(0x1f43b7);
+            blend_run(&mut run, color, alpha);
+            single.chunks_exact_mut(4).for_each(|pixel| blend(pixel, color, alpha));
+            assert_eq!(run, single, "alpha {alpha}");
+        }
+    }
+
+    #[test]
+    fn division_by_255_is_exact() {
+        assert!((0..=255 * 255_u32).all(|product| div_255(product) == (product * 2 + 255) / 510));
     }
 }

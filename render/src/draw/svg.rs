@@ -62,8 +62,7 @@ impl Svg {
         let mut out = String::with_capacity(self.body.len() + 1024);
         let head = format_args!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{shown_w}\" height=\"{shown_h}\" viewBox=\"0 0 {w} {h}\" \
-             role=\"img\" font-family=\"'Noto Sans','DejaVu Sans',system-ui,sans-serif\" \
-             font-variant-numeric=\"tabular-nums\"{}><title>{}</title><desc>{}</desc>",
+             role=\"img\" font-family=\"'Noto Sans','DejaVu Sans',system-ui,sans-serif\"{}><title>{}</title><desc>{}</desc>",
             root.attributes,
             escape(&root.title),
             escape(&root.description)

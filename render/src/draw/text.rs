@@ -53,11 +53,6 @@ fn glyph(weight: Weight, c: char) -> (usize, GlyphId) {
     }
 }
 
-/// Whether the embedded faces can draw the character; others appear as a replacement mark.
-pub fn has_glyph(weight: Weight, c: char) -> bool {
-    faces(weight).iter().any(|face| face.glyph_id(c) != NOTDEF)
-}
-
 fn advance(weight: Weight, face: usize, id: GlyphId, size: f32) -> f32 {
     let font = &faces(weight)[face];
     font.h_advance_unscaled(id) * size / font.units_per_em().unwrap_or(1000.0)
@@ -87,10 +82,9 @@ pub fn fit(text: &str, size: f32, weight: Weight, room: f32) -> Cow<'_, str> {
         return Cow::Borrowed("");
     }
     let (mut head, mut tail) = (String::new(), Vec::new());
-    let (mut front, mut back) = (text.chars(), text.chars().rev());
+    let mut back = text.chars().rev();
     // Turn by turn from both ends: names differ at their end as often as at their start.
-    loop {
-        let Some(c) = front.next() else { break };
+    for c in text.chars() {
         left -= of(c);
         if left < 0.0 {
             break;
@@ -103,9 +97,50 @@ pub fn fit(text: &str, size: f32, weight: Weight, room: f32) -> Cow<'_, str> {
         }
         tail.push(c);
     }
+    // `web.…cpu` rather than `web.….cpu`.
+    if head.ends_with('.') && tail.last() == Some(&'.') {
+        tail.pop();
+    }
     head.push(ELLIPSIS);
     head.extend(tail.iter().rev());
     Cow::Owned(head)
+}
+
+/// As [`fit`], for one of several texts that share so many bytes at their start and end: what parts them is kept and
+/// the shared ends are cut, so that two different names never look alike.
+pub fn fit_around(text: &str, (start, end): (usize, usize), size: f32, weight: Weight, room: f32) -> Cow<'_, str> {
+    let whole = fit(text, size, weight, room);
+    let (from, to) = (text.floor_char_boundary(start), text.ceil_char_boundary(text.len().saturating_sub(end)));
+    if matches!(whole, Cow::Borrowed(_)) || from >= to || (start, end) == (0, 0) {
+        return whole;
+    }
+    let of = |c: char| width(c.encode_utf8(&mut [0; 4]), size, weight);
+    let mut left = room - width(&text[from..to], size, weight) - 2.0 * of('…');
+    if left < 0.0 {
+        return fit(&text[from..to], size, weight, room);
+    }
+    // What is beside the parting piece tells where it belongs: a character from either side in turn.
+    let (mut first, mut last) = (from, to);
+    loop {
+        let before = text[..first].chars().next_back();
+        let after = text[last..].chars().next();
+        let mut grown = false;
+        if let Some(c) = before.filter(|&c| of(c) <= left) {
+            left -= of(c);
+            first -= c.len_utf8();
+            grown = true;
+        }
+        if let Some(c) = after.filter(|&c| of(c) <= left) {
+            left -= of(c);
+            last += c.len_utf8();
+            grown = true;
+        }
+        if !grown {
+            break;
+        }
+    }
+    let (head, tail) = (if first > 0 { "…" } else { "" }, if last < text.len() { "…" } else { "" });
+    Cow::Owned(format!("{head}{}{tail}", &text[first..last]))
 }
 
 /// The text with everything replaced that could change what stands around it: control characters (not allowed in XML)
@@ -184,6 +219,10 @@ fn rasterize(weight: Weight, face: usize, id: GlyphId, size: f32, quarter: u8) -
 mod tests {
     use super::*;
 
+    fn has_glyph(weight: Weight, c: char) -> bool {
+        faces(weight).iter().any(|face| face.glyph_id(c) != NOTDEF)
+    }
+
     #[test]
     fn everything_the_product_writes_has_a_glyph() {
         let ascii: String = (' '..='~').collect();
@@ -212,6 +251,18 @@ mod tests {
         let cut = fit(name, 12.0, Weight::Regular, 120.0);
         assert!(cut.starts_with("carbon") && cut.ends_with("eived") && cut.contains('…'), "{cut}");
         assert_eq!(fit(name, 12.0, Weight::Regular, 1000.0), name);
+    }
+
+    #[test]
+    fn what_parts_two_names_stays_readable() {
+        let name = |k| format!("movingAverage(stats.timers.gateway-{k}.http.requests.upper_90,\"10min\")");
+        let (one, two) = (name(1), name(2));
+        let apart = (35, one.len() - 36);
+        for room in [30.0, 80.0, 150.0, 300.0] {
+            let cut = |name| fit_around(name, apart, 12.0, Weight::Regular, room).into_owned();
+            let (a, b) = (cut(&one), cut(&two));
+            assert!(a != b && a.contains('1') && width(&a, 12.0, Weight::Regular) <= room, "{a} {b}");
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod asset;
 mod find;
+mod names;
 mod pages;
 
 mod params;
@@ -34,6 +35,7 @@ struct Serving {
     app: App,
     workers: Workers,
     choice: pages::Choice,
+    names: names::Names,
 }
 
 /// The whole API.
@@ -61,7 +63,12 @@ pub fn router(app: App) -> Router {
         .fallback(state::not_found)
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_packing))
         .layer(map_response(reply::harden))
-        .with_state(Arc::new(Serving { app, workers, choice: pages::Choice::default() }))
+        .with_state(Arc::new(Serving {
+            app,
+            workers,
+            choice: pages::Choice::default(),
+            names: names::Names::default(),
+        }))
 }
 
 /// Serves until `stop` is done; requests that are open then have `Limits::drain_secs` to end.

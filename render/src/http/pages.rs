@@ -2,12 +2,12 @@
 
 use crate::app::App;
 use crate::catalogue::Catalogue;
-use crate::draw::Picture;
+use crate::draw::{self, Picture};
 use crate::error::Error;
 use crate::page::busiest::{self, Panel};
 use crate::page::explore::{self, Explore, Outcome};
-use crate::page::home::{self, Home, Tile};
-use crate::page::html::{Html, Svg};
+use crate::page::home::{self, Card, Home, Tile};
+use crate::page::html::Html;
 use crate::page::tree::{Level, Node, SHOWN_MAX};
 use crate::page::{Frame, Scheme, document, graph, link, search};
 use axum::extract::State;
@@ -38,17 +38,17 @@ const OFFERED_MAX: usize = 12;
 pub struct Choice(Mutex<Option<(Timestamp, Vec<Panel>)>>);
 
 impl Choice {
-    fn get(&self, catalogue: &dyn Catalogue, now: Timestamp) -> Result<Vec<Panel>, Error> {
+    fn get(&self, catalogue: &dyn Catalogue, names: &[String], now: Timestamp) -> Vec<Panel> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((at, panels)) =
-            kept.filter(|(at, panels)| (0..CHOICE_SECS).contains(&(now - *at)) && !panels.is_empty())
+        if let Some((at, panels)) = kept
+            && (0..CHOICE_SECS).contains(&(now - at))
+            && !panels.is_empty()
         {
-            debug_assert!(at <= now);
-            return Ok(panels);
+            return panels;
         }
-        let panels = busiest::choose(catalogue, now, PANELS).map_err(Error::Names)?;
+        let panels = busiest::choose(catalogue, names, now, PANELS);
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, panels.clone()));
-        Ok(panels)
+        panels
     }
 }
 
@@ -59,7 +59,7 @@ pub async fn home(State(serving): State<Arc<Serving>>, params: Params) -> Result
     let job = move || {
         let app = &shared.app;
         let now = (app.clock)();
-        let leaves = app.catalogue.leaves().map_err(Error::Names)?;
+        let leaves = shared.names.get(&*app.catalogue, now)?;
         if leaves.binary_search(&words).is_ok() {
             return Ok(Redirect::to(&link::explore(&link::target_of(&words), "-6h")).into_response());
         }
@@ -70,7 +70,7 @@ pub async fn home(State(serving): State<Arc<Serving>>, params: Params) -> Result
         let found = || search::best(&leaves, &words, FOUND_MAX).into_iter().map(str::to_owned).collect();
         let view = Home {
             tiles: health.figures.into_iter().take(TILES_MAX).map(|figure| tile(app, now, figure)).collect(),
-            graphs: panels(app, now, &shared.choice)?,
+            cards: cards(app, now, shared.choice.get(&*app.catalogue, &leaves, now)),
             names: level(&*app.catalogue, "", params.filled("path").unwrap_or(""))?,
             empty: !leaves.iter().any(|name| !busiest::is_about_ourselves(name)),
             search: (!words.is_empty()).then(|| (words.clone(), found())),
@@ -104,7 +104,7 @@ pub async fn explore(
             zone: params.filled("tz").unwrap_or("").to_owned(),
             outcome: Outcome::Unasked(Vec::new()),
         };
-        view.outcome = outcome(app, &params, &view, phone)?;
+        view.outcome = outcome(&shared, &params, &view, phone)?;
         let wrong = matches!(view.outcome, Outcome::Refused { .. });
         let first = view.targets.first().map_or("Explore", String::as_str);
         let mut reply = page(app, &params, &format!("{first} – Kymograph"), "", explore::body(&view));
@@ -122,10 +122,10 @@ pub async fn suggest(
     headers: HeaderMap,
     params: Params,
 ) -> Result<Response, Error> {
-    let catalogue = Arc::clone(&serving.app.catalogue);
+    let shared = Arc::clone(&serving);
     let job = move || {
         let words = params.last("q").unwrap_or("").trim();
-        let leaves = catalogue.leaves().map_err(Error::Names)?;
+        let leaves = shared.names.get(&*shared.app.catalogue, (shared.app.clock)())?;
         let mut offered: Vec<(&str, String)> = Vec::new();
         if is_expression(words) {
             offered.push((words, link::explore(words, "-6h")));
@@ -165,9 +165,10 @@ fn page(app: &App, params: &Params, title: &str, search: &str, body: Html) -> Re
     reply
 }
 
-fn outcome(app: &App, params: &Params, view: &Explore, phone: bool) -> Result<Outcome, Error> {
+fn outcome(serving: &Serving, params: &Params, view: &Explore, phone: bool) -> Result<Outcome, Error> {
+    let app = &serving.app;
     let near = |words: &str| -> Result<Vec<String>, Error> {
-        let leaves = app.catalogue.leaves().map_err(Error::Names)?;
+        let leaves = serving.names.get(&*app.catalogue, (app.clock)())?;
         let found = if words.is_empty() {
             leaves.iter().filter(|name| !busiest::is_about_ourselves(name)).take(OFFERED_MAX).cloned().collect()
         } else {
@@ -238,23 +239,23 @@ fn tile(app: &App, now: Timestamp, figure: crate::app::Figure) -> Tile {
     Tile { label: figure.label, value: figure.value, unit: figure.unit, is_loss: figure.is_loss, course }
 }
 
-fn panels(app: &App, now: Timestamp, choice: &Choice) -> Result<Vec<(Panel, Option<Svg>)>, Error> {
+fn cards(app: &App, now: Timestamp, chosen: Vec<Panel>) -> Vec<Card> {
     let span = last_hour(app, now);
     let draw = |panel: &Panel| {
         let series = answer(&*app.catalogue, app, std::slice::from_ref(&panel.target), &span).ok()?;
         let picture = Picture {
-            width: 540,
-            height: 190,
+            width: 590,
+            height: 180,
             zone: span.zone.clone(),
             window: span.window,
+            unit: panel.unit.clone(),
             hide_legend: true,
             live: true,
             ..Picture::default()
         };
-        graph::picture_of(&series, &picture).ok()
+        Some((graph::picture_of(&series, &picture).ok()?, draw::legend(&series, &picture)))
     };
-    let chosen = choice.get(&*app.catalogue, now)?;
-    Ok(chosen.into_iter().map(|panel| (draw(&panel), panel)).map(|(svg, panel)| (panel, svg)).collect())
+    chosen.into_iter().map(|panel| Card { drawn: draw(&panel), panel }).collect()
 }
 
 /// The content of a folder; folders on the way to `open` have theirs inside.

@@ -9,8 +9,8 @@
 //!
 //! The cost is bounded: with very many names only every n-th is looked at, and the choice is kept for a while.
 
-use crate::catalogue::Catalogue;
-use query::SourceError;
+use crate::draw::Unit;
+use query::Source;
 use std::collections::BTreeMap;
 use tsdb::{Timestamp, Window};
 
@@ -42,8 +42,10 @@ pub struct Panel {
     pub target: String,
     /// The name as people know it.
     pub title: String,
-    /// What the values are, in a word or two.
+    /// Its kind, in a word.
     pub what: &'static str,
+    /// The unit of its axis.
+    pub unit: Unit,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,14 +63,10 @@ struct Subject {
     judged_by: String,
 }
 
-/// The busiest `count` panels.
-///
-/// # Errors
-/// When the names cannot be read; a series that cannot be read is passed over.
-pub fn choose(catalogue: &dyn Catalogue, now: Timestamp, count: usize) -> Result<Vec<Panel>, SourceError> {
-    let leaves = catalogue.leaves()?;
+/// The busiest `count` panels among `names`. A series that cannot be read is passed over.
+pub fn choose(source: &dyn Source, names: &[String], now: Timestamp, count: usize) -> Vec<Panel> {
     let mut subjects: BTreeMap<String, Subject> = BTreeMap::new();
-    for name in leaves.iter().filter(|name| !is_about_ourselves(name)) {
+    for name in names.iter().filter(|name| !is_about_ourselves(name)) {
         if let Some(subject) = subject_of(name) {
             subjects.entry(subject.panel.target.clone()).or_insert(subject);
         }
@@ -76,14 +74,14 @@ pub fn choose(catalogue: &dyn Catalogue, now: Timestamp, count: usize) -> Result
     let every = subjects.len().div_ceil(SUBJECTS_MAX).max(1);
     let mut kinds: BTreeMap<Kind, Vec<(f64, Panel)>> = BTreeMap::new();
     for subject in subjects.into_values().step_by(every) {
-        if let Some(busyness) = busyness(catalogue, &subject, now) {
+        if let Some(busyness) = busyness(source, &subject, now) {
             kinds.entry(subject.kind).or_default().push((busyness, subject.panel));
         }
     }
     for ranked in kinds.values_mut() {
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.target.cmp(&b.1.target)));
     }
-    Ok(take_turns(kinds.into_values().collect(), count))
+    take_turns(kinds.into_values().collect(), count)
 }
 
 /// Whether a name tells about the server itself.
@@ -111,33 +109,39 @@ fn take_turns(kinds: Vec<Vec<(f64, Panel)>>, count: usize) -> Vec<Panel> {
 /// What a leaf belongs to; `None` for the leaves that another one of their subject stands for.
 fn subject_of(name: &str) -> Option<Subject> {
     let subject = |kind, target: String, title: &str, what| {
-        Some(Subject { kind, panel: Panel { target, title: title.to_owned(), what }, judged_by: name.to_owned() })
+        let unit = match kind {
+            Kind::Timer => Unit::Milliseconds,
+            Kind::Counter => Unit::PerSecond,
+            Kind::Level | Kind::Plain => Unit::Si,
+        };
+        let panel = Panel { target, title: title.to_owned(), what, unit };
+        Some(Subject { kind, panel, judged_by: name.to_owned() })
     };
     if let Some(rest) = name.strip_prefix("stats.timers.") {
         // Judged by how many came in; `count_ps` is the only leaf of a timer that is a rate.
         let title = rest.strip_suffix(".count_ps")?;
         let target = format!("stats.timers.{}.{{mean,upper_90}}", target_of(title));
-        return subject(Kind::Timer, target, title, "ms");
+        return subject(Kind::Timer, target, title, "timer");
     }
     if let Some(title) = name.strip_prefix("stats.gauges.") {
         return subject(Kind::Level, target_of(name), title, "gauge");
     }
     if let Some(rest) = name.strip_prefix("stats.sets.") {
-        return subject(Kind::Level, target_of(name), rest.strip_suffix(".count")?, "distinct values");
+        return subject(Kind::Level, target_of(name), rest.strip_suffix(".count")?, "set");
     }
     if let Some(rest) = name.strip_prefix("stats.counters.") {
-        return subject(Kind::Counter, target_of(name), rest.strip_suffix(".rate")?, "per second");
+        return subject(Kind::Counter, target_of(name), rest.strip_suffix(".rate")?, "counter");
     }
     if let Some(title) = name.strip_prefix("stats.") {
-        return subject(Kind::Counter, target_of(name), title, "per second");
+        return subject(Kind::Counter, target_of(name), title, "counter");
     }
     subject(Kind::Plain, target_of(name), name, "")
 }
 
 /// `None` when the series has had no value of late.
-fn busyness(catalogue: &dyn Catalogue, subject: &Subject, now: Timestamp) -> Option<f64> {
+fn busyness(source: &dyn Source, subject: &Subject, now: Timestamp) -> Option<f64> {
     let window = Window { from: now - JUDGED_SECS, until: now };
-    let fetched = catalogue.fetch(&subject.judged_by, window, now).ok()??;
+    let fetched = source.fetch(&subject.judged_by, window, now).ok()??;
     let present: Vec<f64> = fetched.values.iter().copied().filter(|value| value.is_finite()).collect();
     if present.is_empty() {
         return None;
@@ -156,6 +160,7 @@ fn busyness(catalogue: &dyn Catalogue, subject: &Subject, now: Timestamp) -> Opt
 #[cfg(test)]
 mod tests {
     use super::{Kind, Panel, subject_of, take_turns};
+    use crate::draw::Unit;
 
     #[test]
     fn names_tell_their_kind() {
@@ -175,7 +180,7 @@ mod tests {
 
     #[test]
     fn kinds_take_turns() {
-        let panel = |name: &str| Panel { target: name.to_owned(), title: name.to_owned(), what: "" };
+        let panel = |name: &str| Panel { target: name.to_owned(), title: name.to_owned(), what: "", unit: Unit::Si };
         let kinds = vec![vec![(9.0, panel("c1")), (8.0, panel("c2")), (7.0, panel("c3"))], vec![(1.0, panel("t1"))]];
         let names = |count| take_turns(kinds.clone(), count).into_iter().map(|p| p.title).collect::<Vec<_>>();
         assert_eq!(names(3), ["c1", "t1", "c2"]);

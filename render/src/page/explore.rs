@@ -44,6 +44,7 @@ pub enum Outcome {
 /// The body of the page.
 pub fn body(view: &Explore) -> Html {
     let mut page = Html::new();
+    page.raw("<h1 class=\"unseen\">Explore</h1>");
     form(&mut page, view);
     page.raw("<section id=\"graph\" data-part");
     match &view.outcome {

@@ -2,17 +2,17 @@
 
 use super::busiest::Panel;
 use super::html::{Html, Svg};
-use super::link;
 use super::tree::{self, Level};
+use super::{legend, link};
 use crate::app::Listening;
-use crate::draw::{Unit, value_label};
+use crate::draw::{LegendRow, Unit, value_label};
 
 /// What the page shows.
 pub struct Home {
     /// The server's own figures.
     pub tiles: Vec<Tile>,
     /// The busiest graphs.
-    pub graphs: Vec<(Panel, Option<Svg>)>,
+    pub cards: Vec<Card>,
     /// The names as a tree.
     pub names: Level,
     /// Whether nothing but the server itself has sent anything yet.
@@ -23,6 +23,14 @@ pub struct Home {
     pub listening: Listening,
     /// Why points cannot be written, if so.
     pub cannot_write: Option<String>,
+}
+
+/// A graph of the overview.
+pub struct Card {
+    /// What it is of.
+    pub panel: Panel,
+    /// The picture and what its lines are; absent if it could not be drawn.
+    pub drawn: Option<(Svg, Vec<LegendRow>)>,
 }
 
 /// One of the server's own figures.
@@ -50,7 +58,7 @@ pub fn body(view: &Home) -> Html {
     if view.empty {
         start(&mut page, &view.listening);
     } else {
-        busiest(&mut page, &view.graphs);
+        busiest(&mut page, &view.cards);
         page.raw("<section id=\"names\"><h2>All metrics</h2>");
         tree::write(&mut page, &view.names);
         page.raw("</section>");
@@ -91,22 +99,41 @@ fn health(page: &mut Html, view: &Home) {
     page.raw("</div></section>\n");
 }
 
-fn busiest(page: &mut Html, graphs: &[(Panel, Option<Svg>)]) {
+fn busiest(page: &mut Html, cards: &[Card]) {
     page.raw("<section id=\"busiest\" data-part data-live><h2>Busiest in the last half hour</h2>");
-    if graphs.is_empty() {
+    if cards.is_empty() {
         page.raw("<p class=\"muted\">Nothing has changed in the last half hour. Older metrics are below.</p>");
     }
     page.raw("<div class=\"cards\">");
-    for (panel, svg) in graphs {
+    for Card { panel, drawn } in cards {
         page.raw("<article class=\"card\"><h3><a href=\"").text(&link::explore(&panel.target, "-1h")).raw("\">");
         page.text(&panel.title).raw("</a> <span class=\"muted\">").text(panel.what).raw("</span></h3>");
-        match svg {
-            Some(svg) => page.picture(svg),
-            None => page.raw("<p class=\"muted\">could not be drawn</p>"),
-        };
+        match drawn {
+            Some((svg, rows)) => {
+                lines(page, rows);
+                page.picture(svg);
+            }
+            None => {
+                page.raw("<p class=\"muted\">could not be drawn</p>");
+            }
+        }
         page.raw("</article>");
     }
     page.raw("</div></section>\n");
+}
+
+/// Each line's newest value; its name only where there are several, and of that the node that tells them apart.
+fn lines(page: &mut Html, rows: &[LegendRow]) {
+    page.raw("<p class=\"lines\">");
+    for row in rows {
+        page.raw("<span>");
+        legend::swatch(page, row);
+        if rows.len() > 1 {
+            page.text(row.name.rsplit('.').next().unwrap_or(&row.name)).raw(" ");
+        }
+        page.raw("<b>").text(&row.labels[0]).raw("</b></span>");
+    }
+    page.raw("</p>");
 }
 
 /// What an empty store says: how to fill it, with the ports that are really open.

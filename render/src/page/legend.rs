@@ -29,7 +29,7 @@ pub fn write(page: &mut Html, rows: &[LegendRow]) {
 }
 
 /// A piece of the line. Its colour is an attribute of SVG: the page's policy allows no style in markup.
-fn swatch(page: &mut Html, row: &LegendRow) {
+pub fn swatch(page: &mut Html, row: &LegendRow) {
     page.raw("<svg class=\"swatch\" width=\"18\" height=\"10\" aria-hidden=\"true\"><path d=\"M1 5h16\" stroke=\"");
     page.text(&themed_color(row.color)).raw("\" stroke-width=\"4\"");
     page.raw(if row.dashed { " stroke-dasharray=\"5 3\"/></svg>" } else { "/></svg>" });

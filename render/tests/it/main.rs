@@ -3,5 +3,7 @@
 mod api;
 mod ask;
 mod hostile;
+mod judge;
 mod page;
+mod recorded;
 mod scripted;

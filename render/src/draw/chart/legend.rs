@@ -62,7 +62,7 @@ pub(in crate::draw) fn measure(scene: &Scene<'_>, width: f32, height: f32) -> Ta
         let columns: Vec<(usize, f32)> = stats.iter().map(|&stat| (stat, widths[stat])).collect();
         let block = (width - BLOCK_GAP * (blocks - 1) as f32) / blocks as f32;
         let name = block - SWATCH - columns.iter().map(|(_, w)| w + GAP).sum::<f32>();
-        let head = if columns.is_empty() { ABOVE } else { HEAD + ABOVE };
+        let head = ABOVE + head(columns.len());
         let fit = ((height - head) / ROW).floor().max(0.0) as usize;
         let all = fit * blocks >= rows.len() && total == rows.len();
         // The line that counts the rest takes the height of a row.
@@ -127,13 +127,29 @@ fn chosen<'s, 'a>(scene: &'s Scene<'a>) -> Vec<&'s Trace<'a>> {
     traces
 }
 
+/// The height of the line that names the numbers; a single number is the newest, as everyone expects.
+fn head(columns: usize) -> f32 {
+    if columns > 1 { HEAD } else { 0.0 }
+}
+
+/// How many bytes all names share at their start and at their end. Where a name is cut, that is what it can spare.
+fn parting<'n>(names: impl Iterator<Item = &'n str> + Clone) -> (usize, usize) {
+    let Some(first) = names.clone().next() else { return (0, 0) };
+    let shared = |name: &str| first.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
+    let start = names.clone().map(shared).min().unwrap_or(0);
+    let shortest = names.clone().map(str::len).min().unwrap_or(0);
+    let shared = |name: &str| first.bytes().rev().zip(name.bytes().rev()).take_while(|(a, b)| a == b).count();
+    let end = names.map(shared).min().unwrap_or(0);
+    (start, end.min(shortest - start))
+}
+
 impl Table {
     /// Its height with the space above it; 0 when there is none.
     pub(in crate::draw) fn height(&self) -> f32 {
         if self.rows.is_empty() {
             return 0.0;
         }
-        let head = if self.columns.is_empty() { 0.0 } else { HEAD };
+        let head = head(self.columns.len());
         let more = if self.more > 0 { ROW } else { 0.0 };
         ABOVE + head + self.rows_in_block as f32 * ROW + more
     }
@@ -144,15 +160,16 @@ impl Table {
             return;
         }
         let block_width = (self.width - BLOCK_GAP * (self.blocks - 1) as f32) / self.blocks as f32;
-        let has_head = !self.columns.is_empty();
-        let first = top + ABOVE + if has_head { HEAD } else { 0.0 };
+        let first = top + ABOVE + head(self.columns.len());
+        let apart = parting(self.rows.iter().map(|row| row.name.as_str()));
         for (block, rows) in self.rows.chunks(self.rows_in_block).enumerate() {
             let left = left + block as f32 * (block_width + BLOCK_GAP);
-            if has_head {
+            if self.columns.len() > 1 {
                 self.head(scene, left, left + block_width, top + ABOVE, layout);
             }
             for (i, row) in rows.iter().enumerate() {
-                self.row(scene, row, left, left + block_width, first + ROW * i as f32 + 12.5, layout);
+                let baseline = first + ROW * i as f32 + 12.5;
+                self.row(scene, (row, apart), (left, left + block_width), baseline, layout);
             }
         }
         if self.more > 0 {
@@ -175,7 +192,14 @@ impl Table {
         layout.rules.push((Point { x: left, y }, Point { x: right, y }));
     }
 
-    fn row(&self, scene: &Scene<'_>, row: &Row, left: f32, right: f32, baseline: f32, layout: &mut Layout) {
+    fn row(
+        &self,
+        scene: &Scene<'_>,
+        (row, apart): (&Row, (usize, usize)),
+        (left, right): (f32, f32),
+        baseline: f32,
+        layout: &mut Layout,
+    ) {
         let swatch = Rect::new(left, baseline - 6.0, 15.0, 4.0);
         layout.swatches.push(Swatch { rect: swatch, color: row.color, dash: row.dash });
         let mut x = right;
@@ -185,7 +209,7 @@ impl Table {
             layout.texts.push(Placed::new(row.numbers[stat].clone(), at, Anchor::End, face, ink, Part::Legend));
             x -= width + GAP;
         }
-        let name = text::fit(&row.name, REGULAR.0, REGULAR.1, x - left - SWATCH).into_owned();
+        let name = text::fit_around(&row.name, apart, REGULAR.0, REGULAR.1, x - left - SWATCH).into_owned();
         let at = Point { x: left + SWATCH, y: baseline };
         layout.texts.push(Placed::new(name, at, Anchor::Start, REGULAR, scene.palette.text, Part::Legend));
     }

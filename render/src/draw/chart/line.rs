@@ -20,7 +20,7 @@ pub(super) fn draw(sink: &RefCell<Sink<'_>>, plane: &Plane<'_>, scene: &Scene<'_
     let columns = super::super::scene::columns(scene.from, scene.until, plot_columns.round() as usize);
     let runs = runs(scene, trace, &columns);
     // Points a logical pixel, whatever the scale.
-    let density = layout.plot.width() as f64 * trace.step / scene.span();
+    let density = f64::from(layout.plot.width()) * trace.step / scene.span();
     let dense = density < 1.0;
     let width = trace.width.unwrap_or(if dense { 1.0 } else { 1.5 });
     if trace.role == Role::Area {
@@ -40,10 +40,11 @@ pub(super) fn draw(sink: &RefCell<Sink<'_>>, plane: &Plane<'_>, scene: &Scene<'_
     for &point in &lone {
         dot(plane, point, trace.color, if dense { width.max(1.0) } else { (width * 1.2).max(1.5) });
     }
-    if scene.picture.live && trace.role != Role::Threshold {
-        if let Some(&newest) = runs.iter().last().and_then(<[_]>::last) {
-            dot(plane, newest, trace.color, 3.0);
-        }
+    if scene.picture.live
+        && trace.role != Role::Threshold
+        && let Some(&newest) = runs.iter().last().and_then(<[_]>::last)
+    {
+        dot(plane, newest, trace.color, 3.0);
     }
     sink.borrow_mut().canvas.close();
 }
@@ -104,7 +105,9 @@ fn area(
     let (strong, weak) = (trace.color.fade(strong), trace.color.fade(weak));
     // Below zero the strong end is the lowest point.
     let (top, bottom) = (y(high.max(base)), y(low.min(base)));
-    let fall = if high <= base && low < base {
+    let fall = if low < base && high > base {
+        Paint::Flat(trace.color.fade(scene.picture.area_alpha.unwrap_or(0.15)))
+    } else if low < base {
         Paint::Fall { from: weak, to: strong, from_y: y(base), to_y: bottom }
     } else {
         Paint::Fall { from: strong, to: weak, from_y: top, to_y: y(base) }
@@ -129,8 +132,12 @@ fn stretches(
     pixels_per_second: f64,
 ) {
     let Dash { on, off } = trace.dash.unwrap_or(Dash { on: 6.0, off: 4.0 });
-    let (on, off) = (f64::from(on.max(4.0)), f64::from(off.max(3.0)));
-    let is_on = |time: f64| (time * pixels_per_second).rem_euclid(on + off) < on;
+    let (on, off) = (f64::from((on * 1.5).max(5.0)), f64::from(off.max(4.0)));
+    let is_on = |time: f64| {
+        // Points may lie a little before the plot; from there on every place is positive.
+        let periods = (time * pixels_per_second + 1e4) / (on + off);
+        (periods - periods as i64 as f64) * (on + off) < on
+    };
     for wanted in [false, true] {
         let color = if wanted { trace.color } else { trace.color.fade(0.35) };
         for run in runs.iter().filter(|run| run.len() > 1) {

@@ -81,8 +81,9 @@ fn edges(lower: &[f64], upper: &[f64]) -> Option<(f64, f64)> {
 
 /// Draws the bands from the lowest up, each with the line that parts it from the one below.
 pub(super) fn draw(sink: &RefCell<Sink<'_>>, plane: &Plane<'_>, scene: &Scene<'_>, layout: &Layout) {
-    // Many thin bands would drown in separators.
+    // Many thin bands would drown in separators, and so would steep ones if these were opaque.
     let separator = if scene.layers.len() <= 10 { 1.2 } else { 0.6 };
+    let between = scene.palette.ground.fade(0.75);
     let dots = 2.0 * scene.span() / f64::from(layout.plot.width().max(1.0));
     for (position, layer) in scene.layers.iter().enumerate() {
         let trace = &scene.traces[layer.trace];
@@ -94,7 +95,7 @@ pub(super) fn draw(sink: &RefCell<Sink<'_>>, plane: &Plane<'_>, scene: &Scene<'_
             outline.extend(lower.iter().rev());
             band(plane, outline, trace.color.fade(opacity));
             if position > 0 {
-                line::stroke(plane, &lower, scene.palette.ground, separator);
+                line::stroke(plane, &lower, between, separator);
             }
         }
         sink.borrow_mut().canvas.close();

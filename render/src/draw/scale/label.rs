@@ -83,7 +83,8 @@ impl Unit {
             Unit::Seconds => 1.0,
             Unit::Milliseconds => 1e3,
             Unit::Binary => {
-                return Some((0..70).map(|power| 2_f64.powi(power)).collect());
+                let within = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0];
+                return Some(BYTES.iter().flat_map(|rung| within.map(|n| n * rung.size)).collect());
             }
             _ => return None,
         };
@@ -112,6 +113,8 @@ pub fn value(v: f64, unit: &Unit) -> String {
         // Below the smallest rung: 0 and fractions of it.
         None => &rungs[if matches!(unit, Unit::Seconds | Unit::Milliseconds) && magnitude == 0.0 { 1 } else { 0 }],
     };
+    // Far beyond the last rung a power of ten says more than a prefix.
+    let rung = if magnitude >= rung.size * 1e6 { &rungs[0] } else { rung };
     let scaled = magnitude / rung.size;
     let digits = figures(scaled, rung.size == 1.0);
     signed(v < 0.0 && scaled != 0.0, &format!("{digits}{}{}", rung.suffix, unit.tail()))
@@ -177,7 +180,8 @@ fn rung_for(rungs: &'static [Rung], largest: f64, step: f64) -> (&'static Rung, 
     for at in (1..=first).rev() {
         let decimals = decimals(step / rungs[at].size);
         let digits_below = largest / rungs[at - 1].size;
-        if decimals == 0 || (decimals <= 2 && digits_below >= 9999.5) {
+        let written = (largest / rungs[at].size).log10().floor().max(0.0) as usize + 1 + decimals;
+        if decimals == 0 || (written <= 4 && digits_below >= 9999.5) {
             return (&rungs[at], decimals);
         }
     }
@@ -213,6 +217,7 @@ mod tests {
             (0.001_234, Unit::Si, "0.00123"),
             (0.000_123_4, Unit::Si, "1.23e-4"),
             (1e300, Unit::Si, "1e300"),
+            (-8.476e281, Unit::PerSecond, "−8.48e281/s"),
             (346.2, Unit::Milliseconds, "346 ms"),
             (1120.0, Unit::Milliseconds, "1.12 s"),
             (65.13, Unit::Milliseconds, "65.1 ms"),

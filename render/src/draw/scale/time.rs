@@ -103,7 +103,9 @@ pub(in crate::draw) fn axis(
     width: f32,
     measure: impl Fn(&str) -> f32,
 ) -> TimeAxis {
-    let span = until.saturating_sub(from);
+    // The calendar ends after four digits of the year, so nothing beyond has a label.
+    let (from, until) = (moment(from).as_second(), moment(until).as_second());
+    let span = until - from;
     if span <= 0 || width <= 0.0 {
         return TimeAxis::default();
     }

@@ -47,13 +47,13 @@ fn half_hour_offsets_are_round_in_their_own_time() {
 
 #[test]
 fn days_begin_where_the_zone_begins_them() {
-    let (labels, below) = written("2026-03-26T23:00:00Z", "2026-04-01T22:00:00Z", "Europe/Berlin", 800.0);
+    let (labels, below) = written("2026-03-26T23:00:00Z", "2026-04-01T22:00:00Z", "Europe/Berlin", 640.0);
     assert_eq!(
         labels,
         ["Fri 27 Mar", "Sat 28 Mar", "Sun 29 Mar", "Mon 30 Mar", "Tue 31 Mar", "Wed 1 Apr", "Thu 2 Apr"]
     );
     assert_eq!(below, ["2026"]);
-    let axis = axis(at("2026-03-26T23:00:00Z"), at("2026-04-01T22:00:00Z"), &zone("Europe/Berlin"), 800.0, |_| 40.0);
+    let axis = axis(at("2026-03-26T23:00:00Z"), at("2026-04-01T22:00:00Z"), &zone("Europe/Berlin"), 640.0, |_| 40.0);
     let steps: Vec<i64> = axis.ticks.windows(2).map(|pair| (pair[1].at - pair[0].at) / 3600).collect();
     assert_eq!(steps, [24, 24, 23, 24, 24, 24]);
 }

@@ -53,6 +53,14 @@ pub(in crate::draw) fn axis(wish: &Wish<'_>) -> ValueAxis {
     if wish.max.is_none() {
         to = ((high / step - 1e-9).ceil() * step).min(VALUE_MAX);
     }
+    // Where few ticks fit, the next one may be far from the data; then the axis ends between two.
+    let slack = (high - low) * 0.07;
+    if wish.max.is_none() && high != 0.0 && (to - high) > 0.3 * (to - from) {
+        to = high + slack;
+    }
+    if wish.min.is_none() && low != 0.0 && (low - from) > 0.3 * (to - from) {
+        from = low - slack;
+    }
     if to <= from {
         to = from + (from.abs() * 1e-6).max(step).max(f64::MIN_POSITIVE);
     }
@@ -143,7 +151,7 @@ fn step(low: f64, high: f64, wish: &Wish<'_>) -> f64 {
         }
         let from = if wish.min.is_none() { (low / step + 1e-9).floor() * step } else { low };
         let to = if wish.max.is_none() { (high / step - 1e-9).ceil() * step } else { high };
-        let ticks = (to / step - from / step).floor() + 1.0;
+        let ticks = (to / step - from / step + 1e-6).floor() + 1.0;
         let waste = (to - from) / span - 1.0;
         let quarter = (step / 10_f64.powf(step.log10().floor()) - 2.5).abs() < 1e-6;
         // One tick too few costs as much as a sixth of the height; one too many does not fit at all.

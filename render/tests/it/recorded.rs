@@ -1,0 +1,139 @@
+//! graphite-web 1.1.10's recorded answers, asked again over a socket of a server that holds the same tree.
+//!
+//! Judged as compare_render.py judges: names, tags and times alike, values within 1e-9, NaN as null. Where the original
+//! said 4xx any 4xx will do; where it crashed, anything but a 5xx.
+
+use crate::judge::judge;
+use conformance::{Score, cases, fixture};
+use render::App;
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use tsdb::{Store, Timestamp};
+
+/// The areas that this crate answers for; the others are query's, and tested there.
+const AREAS: [&str; 10] = ["find", "expand", "index", "format", "error", "image", "grafana", "misc", "time", "points"];
+/// How an answer is compared; the formats that are missing here are not served yet.
+const COMPARED: [&str; 12] = [
+    "render", "shape", "json", "jsonu", "findjson", "csv", "raw", "jsonp", "jsonpfind", "text", "version", "image",
+];
+
+#[test]
+fn recorded_http_answers() {
+    let Some(cases) = cases("render.jsonl") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    fixture::write(folder.path()).unwrap();
+    let store = Store::open_read_only(folder.path()).unwrap();
+    let server = Server::start(App::new(Arc::new(store), || Timestamp(fixture::NOW)));
+    let (mut score, mut quirks, mut skipped) = (Score::default(), (0, 0), 0);
+    for case in cases.iter().filter(|case| AREAS.contains(&text(case, "area"))) {
+        if !is_served(case) {
+            skipped += 1;
+            continue;
+        }
+        let reply = server.ask(case);
+        let outcome = judge(case, &reply);
+        if case["quirk"].is_boolean() {
+            quirks = (quirks.0 + usize::from(outcome.is_ok()), quirks.1 + 1);
+        } else {
+            score.note(&format!("{} {}", text(case, "id"), case["params"]), outcome);
+        }
+    }
+    println!("recorded http: skipped {skipped} (formats and functions to come, tags, events), quirks {}/{}", quirks.0, quirks.1);
+    server.stop();
+    score.finish("recorded http");
+}
+
+fn text<'a>(case: &'a Value, key: &str) -> &'a str {
+    case[key].as_str().unwrap_or("")
+}
+
+fn params(case: &Value, key: &str) -> Vec<(String, String)> {
+    let word = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let pairs = case[key].as_array().map_or(&[][..], Vec::as_slice);
+    pairs.iter().map(|pair| (word(&pair[0]), word(&pair[1]))).collect()
+}
+
+fn is_served(case: &Value) -> bool {
+    let path = text(case, "path");
+    let here = ["/render", "/metrics", "/version"].iter().any(|served| path.starts_with(served));
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let known = |before: &str| {
+        let name = before.trim_end().rsplit(|c| !is_word(c)).next().unwrap();
+        // In these, the unknown name is what the case is about.
+        name.is_empty() || ["SCALE", "nosuch", "foo"].contains(&name) || query::functions::lookup(name).is_some()
+    };
+    let params = params(case, "params");
+    let built = params
+        .iter()
+        .filter(|(name, _)| name.starts_with("target"))
+        .all(|(_, target)| target.match_indices('(').all(|(at, _)| known(&target[..at])));
+    let later = |name: &str, value: &str| match name {
+        "format" => ["pickle", "msgpack", "dygraph", "rickshaw", "pdf"].contains(&value),
+        "pickle" => true,
+        _ => name.starts_with("template"),
+    };
+    here && built && COMPARED.contains(&text(case, "cmp")) && !params.iter().any(|(name, value)| later(name, value))
+}
+
+/// An answer as it came over the socket.
+pub struct Answer {
+    pub status: u64,
+    pub kind: String,
+    pub body: Vec<u8>,
+}
+
+/// A server on a free port, in a thread of its own.
+struct Server {
+    address: SocketAddr,
+    stop: tokio::sync::oneshot::Sender<()>,
+    thread: std::thread::JoinHandle<std::io::Result<()>>,
+}
+
+impl Server {
+    fn start(app: App) -> Server {
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let stopped = async move { stopped.await.unwrap_or(()) };
+        let thread = std::thread::spawn(move || runtime.block_on(render::http::serve(listener, app, stopped)));
+        Server { address, stop, thread }
+    }
+
+    fn ask(&self, case: &Value) -> Answer {
+        let encode = |params: &[(String, String)]| {
+            form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish()
+        };
+        let (method, query) = (text(case, "method"), encode(&params(case, "params")));
+        let mut path = text(case, "path").to_owned();
+        let mut form = String::new();
+        if method == "POST" {
+            form = query;
+            path = format!("{path}?{}", encode(&params(case, "url_params")));
+        } else if !query.is_empty() {
+            path = format!("{path}?{query}");
+        }
+        let mut socket = TcpStream::connect(self.address).unwrap();
+        let length = form.len();
+        write!(
+            socket,
+            "{method} {path} HTTP/1.1\r\nHost: kymo\r\nAccept: application/json\r\nConnection: close\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{form}"
+        )
+        .unwrap();
+        let mut whole = Vec::new();
+        socket.read_to_end(&mut whole).unwrap();
+        let end = whole.windows(4).position(|four| four == b"\r\n\r\n").expect("a head") + 4;
+        let head = String::from_utf8(whole[..end].to_vec()).unwrap().to_lowercase();
+        let kind = head.lines().find_map(|line| line.strip_prefix("content-type: ")).unwrap_or("").to_owned();
+        Answer { status: head[9..12].parse().unwrap(), kind, body: whole.split_off(end) }
+    }
+
+    /// Stops as kymo does, and sees that everything ends.
+    fn stop(self) {
+        self.stop.send(()).unwrap();
+        self.thread.join().unwrap().unwrap();
+    }
+}
