@@ -4,6 +4,7 @@
 pub mod hash;
 pub mod index;
 pub mod name;
+mod spellings;
 pub mod table;
 #[cfg(test)]
 mod tests;
@@ -14,7 +15,7 @@ pub use table::{Budget, Table};
 use crate::config::Limits;
 use crate::counters::{Counters, Heard, Reject};
 use crate::wire::{self, Line};
-use memchr::memchr_iter;
+use memchr::memchr;
 use std::mem;
 use std::sync::Arc;
 
@@ -37,12 +38,12 @@ impl Shard {
     pub fn receive(&mut self, datagram: &[u8], stamp: u64) {
         self.table.heard.datagrams += 1;
         self.table.heard.bytes += datagram.len() as u64;
-        let mut start = 0;
-        for end in memchr_iter(b'\n', datagram) {
-            self.line(&datagram[start..end], stamp);
-            start = end + 1;
+        let mut rest = datagram;
+        while !rest.is_empty() {
+            let len = self.line(rest, stamp);
+            // The newline, if there is one.
+            rest = rest.get(len + 1..).unwrap_or_default();
         }
-        self.line(&datagram[start..], stamp);
     }
 
     /// Notes a line that a stream gave up on because it was longer than allowed.
@@ -69,20 +70,23 @@ impl Shard {
         self.published = self.table.heard;
     }
 
+    /// The line that `text` begins with; answers its length. Usual lines are read in one pass, without looking for their
+    /// end first.
     #[inline]
-    fn line(&mut self, line: &[u8], stamp: u64) {
-        if line.is_empty() {
-            return;
-        }
-        let heard = &mut self.table.heard;
-        heard.lines += 1;
-        if let Some((name, sample)) = wire::simple(line) {
-            heard.samples += 1;
-            let outcome = self.table.tally(name, &[], &sample, stamp);
+    fn line(&mut self, text: &[u8], stamp: u64) -> usize {
+        if let Some(simple) = wire::simple(text) {
+            self.table.heard.lines += 1;
+            self.table.heard.samples += 1;
+            let outcome = self.table.tally(simple.name, &[], &simple.sample, stamp);
             self.note(outcome);
-        } else {
-            self.any_line(line, stamp);
+            return simple.len;
         }
+        let len = memchr(b'\n', text).unwrap_or(text.len());
+        if len > 0 {
+            self.table.heard.lines += 1;
+            self.any_line(&text[..len], stamp);
+        }
+        len
     }
 
     fn any_line(&mut self, line: &[u8], stamp: u64) {

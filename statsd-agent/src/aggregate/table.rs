@@ -4,8 +4,8 @@
 //! that mean one series (`a b`, `a_b`) share its tally. Values are cleared at each flush, names stay.
 
 use super::hash::Seeds;
-use super::index::Index;
 use super::name;
+use super::spellings::Spellings;
 use crate::config::Limits;
 use crate::counters::{Heard, Reject};
 use crate::wire::{Kind, Sample};
@@ -50,7 +50,7 @@ pub(crate) struct Tally {
     pub samples: u32,
     /// Where the book keeps the series, once it told.
     pub home: Home,
-    key: u32,
+    spelling: u32,
     /// The kind, beside the tally that it explains.
     pub kind: Kind,
 }
@@ -115,21 +115,12 @@ impl Hasher for AsIs {
 /// Set members by series.
 pub(crate) type Members = HashSet<Member, BuildHasherDefault<AsIs>>;
 
-struct Key {
-    offset: u32,
-    len: u16,
-    kind: Kind,
-    series: u32,
-}
-
 /// The names and tallies of one receiver's interval.
 pub struct Table {
     limits: Limits,
     seeds: Seeds,
     budget: Arc<Budget>,
-    index: Index,
-    keys: Vec<Key>,
-    arena: Vec<u8>,
+    spellings: Spellings,
     pub(crate) tallies: Vec<Tally>,
     pub(crate) touched: Vec<u32>,
     pub(crate) timings: Vec<(u32, f64)>,
@@ -138,7 +129,7 @@ pub struct Table {
     pub(crate) heard: Heard,
     /// Names taken from the budget in this interval.
     pub(crate) admitted: u64,
-    spelling: Vec<u8>,
+    tagged: Vec<u8>,
     canonical: String,
 }
 
@@ -147,11 +138,9 @@ impl Table {
     pub fn new(limits: Limits, seeds: Seeds, budget: Arc<Budget>) -> Table {
         Table {
             limits,
+            spellings: Spellings::new(seeds.clone()),
             seeds,
             budget,
-            index: Index::default(),
-            keys: Vec::new(),
-            arena: Vec::new(),
             tallies: Vec::new(),
             touched: Vec::new(),
             timings: Vec::new(),
@@ -159,7 +148,7 @@ impl Table {
             members: Members::default(),
             heard: Heard::default(),
             admitted: 0,
-            spelling: Vec::new(),
+            tagged: Vec::new(),
             canonical: String::new(),
         }
     }
@@ -171,15 +160,14 @@ impl Table {
 
     /// The canonical name of a series.
     pub(crate) fn name(&self, tally: &Tally) -> &str {
-        let bytes = self.bytes(&self.keys[tally.key as usize]);
-        std::str::from_utf8(bytes).expect("canonical names are ASCII")
+        std::str::from_utf8(self.spellings.text(tally.spelling)).expect("canonical names are ASCII")
     }
 
     /// Adds one sample to the series that the name means.
     #[inline]
     pub(crate) fn tally(&mut self, name: &[u8], tags: &[u8], sample: &Sample<'_>, stamp: u64) -> Result<(), Reject> {
         let kind = sample.kind();
-        let id = if tags.is_empty() { self.find(kind, name) } else { self.find_tagged(kind, name, tags) };
+        let id = if tags.is_empty() { self.spellings.find(kind, name) } else { self.find_tagged(kind, name, tags) };
         let id = match id {
             Some(id) => id,
             None => self.admit(kind, name, tags)?,
@@ -222,7 +210,7 @@ impl Table {
 
     #[cfg(test)]
     pub(crate) fn spellings(&self) -> usize {
-        self.keys.len()
+        self.spellings.len()
     }
 
     /// Empties the values and keeps the names, for the next interval.
@@ -243,13 +231,13 @@ impl Table {
     /// table that is full.
     pub(crate) fn should_forget(&self, stays: impl Fn(Home) -> bool) -> bool {
         let (names, name_bytes) = (self.limits.names as usize, self.limits.name_bytes as usize);
-        if self.keys.len() < names && self.arena.len() < name_bytes / 2 {
+        if self.spellings.len() < names && self.spellings.bytes() < name_bytes / 2 {
             return false;
         }
         let gone = self.tallies.iter().filter(|tally| !stays(tally.home)).count();
         let full =
-            self.tallies.len() >= names || self.arena.len() + usize::from(self.limits.longest_name) >= name_bytes;
-        (full && gone > 0) || (gone + self.keys.len() - self.tallies.len()) * 4 >= self.keys.len()
+            self.tallies.len() >= names || self.spellings.bytes() + usize::from(self.limits.longest_name) >= name_bytes;
+        (full && gone > 0) || (gone + self.spellings.len() - self.tallies.len()) * 4 >= self.spellings.len()
     }
 
     /// Forgets all spellings but the canonical ones, and the series that `stays` gives up. Only of a cleared table.
@@ -257,36 +245,22 @@ impl Table {
         assert!(self.touched.is_empty(), "an interval is forgotten only after it was merged");
         let mut fresh = Table::new(self.limits, self.seeds.clone(), Arc::clone(&self.budget));
         for tally in self.tallies.iter().filter(|tally| stays(tally.home)) {
-            let id = fresh.push_series(tally.kind, self.bytes(&self.keys[tally.key as usize]));
+            let id = fresh.push_series(tally.kind, self.spellings.text(tally.spelling));
             fresh.tallies[id as usize].home = tally.home;
         }
         *self = fresh;
     }
 
-    fn bytes(&self, key: &Key) -> &[u8] {
-        &self.arena[key.offset as usize..][..usize::from(key.len)]
-    }
-
-    #[inline]
-    fn find(&self, kind: Kind, spelling: &[u8]) -> Option<u32> {
-        let is_it = |id: u32| {
-            let key = &self.keys[id as usize];
-            key.kind == kind && self.bytes(key) == spelling
-        };
-        let key = self.index.find(self.seeds.name(kind, spelling), is_it)?;
-        Some(self.keys[key as usize].series)
-    }
-
     /// Name and tags lie apart on the wire (the value is between), so they are brought together to be one key. A newline
     /// parts them, which no line can contain.
     fn find_tagged(&mut self, kind: Kind, name: &[u8], tags: &[u8]) -> Option<u32> {
-        let mut spelling = mem::take(&mut self.spelling);
+        let mut spelling = mem::take(&mut self.tagged);
         spelling.clear();
         spelling.extend_from_slice(name);
         spelling.push(b'\n');
         spelling.extend_from_slice(tags);
-        let found = self.find(kind, &spelling);
-        self.spelling = spelling;
+        let found = self.spellings.find(kind, &spelling);
+        self.tagged = spelling;
         found
     }
 
@@ -298,16 +272,16 @@ impl Table {
         }
         let mut canonical = mem::take(&mut self.canonical);
         let id = if name::canonical(name, tags, &mut canonical) {
-            self.find(kind, canonical.as_bytes()).map_or_else(|| self.admit_series(kind, &canonical), Ok)
+            self.spellings.find(kind, canonical.as_bytes()).map_or_else(|| self.admit_series(kind, &canonical), Ok)
         } else {
             Err(Reject::EmptyName)
         };
         if let (Ok(id), true) = (id, tags.is_empty() && name != canonical.as_bytes()) {
             self.admit_spelling(kind, name, id);
         } else if let (Ok(id), false) = (id, tags.is_empty()) {
-            let spelling = mem::take(&mut self.spelling);
+            let spelling = mem::take(&mut self.tagged);
             self.admit_spelling(kind, &spelling, id);
-            self.spelling = spelling;
+            self.tagged = spelling;
         }
         self.canonical = canonical;
         id
@@ -315,7 +289,7 @@ impl Table {
 
     fn admit_series(&mut self, kind: Kind, canonical: &str) -> Result<u32, Reject> {
         let room = self.tallies.len() < self.limits.names as usize
-            && self.arena.len() + canonical.len() <= self.limits.name_bytes as usize
+            && self.spellings.bytes() + canonical.len() <= self.limits.name_bytes as usize
             // A tag without a value grows by five bytes, so that the canonical name may pass the bound that the sent one kept.
             && u16::try_from(canonical.len()).is_ok();
         if !room || !self.budget.take() {
@@ -327,33 +301,18 @@ impl Table {
 
     fn push_series(&mut self, kind: Kind, canonical: &[u8]) -> u32 {
         let id = self.tallies.len() as u32;
-        let key = self.push_key(kind, canonical, id);
-        self.tallies.push(Tally { value: 0.0, stamp: 0, mark: UNSET, samples: 0, home: Home::UNKNOWN, key, kind });
+        let spelling = self.spellings.insert(kind, canonical, id);
+        self.tallies.push(Tally { value: 0.0, stamp: 0, mark: UNSET, samples: 0, home: Home::UNKNOWN, spelling, kind });
         id
     }
 
     /// Other spellings take at most half of the room, so that they never crowd out names. Without room the spelling is
     /// worked out again each time: slower, not wrong.
     fn admit_spelling(&mut self, kind: Kind, spelling: &[u8], series: u32) {
-        let room = self.keys.len() < self.limits.names as usize * 2
-            && self.arena.len() + spelling.len() <= self.limits.name_bytes as usize / 2;
+        let room = self.spellings.len() < self.limits.names as usize * 2
+            && self.spellings.bytes() + spelling.len() <= self.limits.name_bytes as usize / 2;
         if room {
-            self.push_key(kind, spelling, series);
+            self.spellings.insert(kind, spelling, series);
         }
-    }
-
-    fn push_key(&mut self, kind: Kind, bytes: &[u8], series: u32) -> u32 {
-        let id = self.keys.len() as u32;
-        let offset = u32::try_from(self.arena.len()).expect("name_bytes is below 4 GiB");
-        let len = u16::try_from(bytes.len()).expect("names are shorter than 64 KiB");
-        self.arena.extend_from_slice(bytes);
-        self.keys.push(Key { offset, len, kind, series });
-        let Table { index, seeds, keys, arena, .. } = self;
-        let hash_of = |id: u32| {
-            let key: &Key = &keys[id as usize];
-            seeds.name(key.kind, &arena[key.offset as usize..][..usize::from(key.len)])
-        };
-        index.insert(hash_of(id), id, hash_of);
-        id
     }
 }

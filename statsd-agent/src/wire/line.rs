@@ -4,33 +4,68 @@
 
 use super::number::{decimal, js};
 use super::{ParseError, Sample};
-use memchr::{memchr, memchr2, memmem};
+use memchr::{memchr, memchr_iter};
 
-/// Reads `name:number|c`, `|ms`, `|g` and `|c|@rate` without tags; `None` means "ask [`Line`]", not "bad".
+/// A line in one of the usual shapes, read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Simple<'a> {
+    /// The name as sent.
+    pub name: &'a [u8],
+    /// Its only sample.
+    pub sample: Sample<'static>,
+    /// Bytes of the line, without its newline.
+    pub len: usize,
+}
+
+/// Reads `name:number|c`, `|ms`, `|g` and `|c|@rate` from the start of `text`, up to the newline or the end, in one pass;
+/// `None` means "ask [`Line`]", not "bad".
 #[inline]
-pub fn simple(line: &[u8]) -> Option<(&[u8], Sample<'static>)> {
+pub fn simple(text: &[u8]) -> Option<Simple<'_>> {
+    let colon = name_end(text)?;
+    let (name, rest) = text.split_at(colon);
     // A bar before the colon may begin tags, which come first in the grammar.
-    let colon = memchr2(b':', b'|', line)?;
-    if line[colon] == b'|' {
-        return None;
-    }
-    let text = &line[colon + 1..];
-    let (value, used) = decimal(text)?;
-    let sample = match &text[used..] {
-        b"|c" => Sample::Count(value),
-        b"|ms" if value >= 0.0 => Sample::Time { value, weight: 1.0 },
-        b"|g" if matches!(text[0], b'+' | b'-') => Sample::Change(value),
-        b"|g" => Sample::Set(value),
-        [b'|', b'c', b'|', b'@', rate @ ..] => match decimal(rate) {
-            Some((rate_value, used)) if used == rate.len() && rate[0] != b'-' && rate_value > 0.0 => {
-                let scaled = value * (1.0 / rate_value);
-                scaled.is_finite().then_some(Sample::Count(scaled))?
-            }
-            _ => return None,
-        },
+    let number = rest.strip_prefix(b":")?;
+    let (value, used) = decimal(number)?;
+    let (sample, kind) = match number.get(used..)? {
+        [b'|', b'c', ..] => (Sample::Count(value), 2),
+        [b'|', b'm', b's', ..] if value >= 0.0 => (Sample::Time { value, weight: 1.0 }, 3),
+        [b'|', b'g', ..] if matches!(number[0], b'+' | b'-') => (Sample::Change(value), 2),
+        [b'|', b'g', ..] => (Sample::Set(value), 2),
         _ => return None,
     };
-    Some((&line[..colon], sample))
+    let len = colon + 1 + used + kind;
+    match (text.get(len..)?, sample) {
+        ([] | [b'\n', ..], sample) => Some(Simple { name, sample, len }),
+        ([b'|', b'@', rate @ ..], Sample::Count(count)) => {
+            let (rate_value, used) = decimal(rate).filter(|(rate, _)| *rate > 0.0)?;
+            let count = count * (1.0 / rate_value);
+            let ends = matches!(rate.get(used..)?, [] | [b'\n', ..]);
+            (ends && count.is_finite()).then_some(Simple { name, sample: Sample::Count(count), len: len + 2 + used })
+        }
+        _ => None,
+    }
+}
+
+/// Where the first of `:`, `|` and newline is. Eight bytes at a time in a register: names are too short for a call to pay.
+#[inline]
+fn name_end(text: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    // The lowest set bit marks the first zero byte; higher ones may be borrows, which do not matter.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    let mut at = 0;
+    while let Some(chunk) = text.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*chunk);
+        let found = zeros(word ^ (ONES * u64::from(b':')))
+            | zeros(word ^ (ONES * u64::from(b'|')))
+            | zeros(word ^ (ONES * u64::from(b'\n')));
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    let tail = text.get(at..)?;
+    tail.iter().position(|&byte| matches!(byte, b':' | b'|' | b'\n')).map(|found| at + found)
 }
 
 /// A line split into name, tags and value parts; nothing is checked yet.
@@ -50,7 +85,7 @@ impl<'a> Line<'a> {
     /// Where statsd glues what follows the tags onto the last tag (`|#a:1|@0.1` loses its rate, `|#a:1|c:ID` makes a new
     /// series of every container), the tags end at the next bar here, a rate after them holds, and other fields are skipped.
     pub fn split(line: &'a [u8]) -> Line<'a> {
-        let (head, tags, late_rate) = match memmem::find(line, b"|#") {
+        let (head, tags, late_rate) = match memchr_iter(b'|', line).find(|&bar| line.get(bar + 1) == Some(&b'#')) {
             None => (line, &line[..0], None),
             Some(at) => {
                 let mut fields = line[at + 2..].split(|&b| b == b'|');
@@ -184,12 +219,25 @@ mod tests {
             b"a:-0|g",
         ];
         for line in lines {
-            let (name, sample) = simple(line).expect("a simple shape");
-            assert_eq!(name, Line::split(line).name);
-            assert_eq!(read(line), [Ok(sample)], "{}", String::from_utf8_lossy(line));
+            let read_at_once = simple(line).expect("a simple shape");
+            assert_eq!((read_at_once.name, read_at_once.len), (Line::split(line).name, line.len()));
+            assert_eq!(read(line), [Ok(read_at_once.sample)], "{}", String::from_utf8_lossy(line));
+            let followed = [line, b"\nb:9|c|#x"].concat();
+            assert_eq!(simple(&followed), Some(read_at_once), "{}", String::from_utf8_lossy(line));
         }
-        let others: [&[u8]; 9] =
-            [b"a", b"a|#b:1|c", b"a:1", b"a:1|c|#x", b"a:-1|ms", b"a:1|c|@0", b"a:1|c|@-1", b"a:1|h", b"a:1|c:2|c"];
+        let others: [&[u8]; 11] = [
+            b"a",
+            b"",
+            b"a\nb:1|c",
+            b"a|#b:1|c",
+            b"a:1",
+            b"a:1|c|#x",
+            b"a:-1|ms",
+            b"a:1|c|@0",
+            b"a:1|c|@-1",
+            b"a:1|h",
+            b"a:1|c:2|c",
+        ];
         for line in others {
             assert_eq!(simple(line), None, "{}", String::from_utf8_lossy(line));
         }
@@ -208,9 +256,9 @@ mod tests {
                     Sample::Member(member) => prop_assert!(!member.is_empty()),
                 }
             }
-            if let Some((name, sample)) = simple(line) {
-                prop_assert_eq!(name, Line::split(line).name);
-                prop_assert_eq!(parts, vec![Ok(sample)]);
+            if let Some(read_at_once) = simple(line) {
+                prop_assert_eq!((read_at_once.name, read_at_once.len), (Line::split(line).name, line.len()));
+                prop_assert_eq!(parts, vec![Ok(read_at_once.sample)]);
             }
         }
     }
