@@ -71,7 +71,7 @@ impl Agent {
             carbon,
             links,
             requests: asked,
-            edges: Edges::new(config.flush.align, interval_ms, clock()),
+            edges: Edges::new(config.flush.align, interval_ms, clock(), config.flush.taken_until_ms),
             shared: Arc::clone(&shared),
             clock,
         };
@@ -112,8 +112,8 @@ impl Agent {
         self.console_addr
     }
 
-    /// Totals since the start.
-    pub fn counters(&self) -> &Counters {
+    /// Totals since the start; they may be kept beyond the agent's end.
+    pub fn counters(&self) -> &Arc<Counters> {
         &self.shared.counters
     }
 

@@ -127,6 +127,9 @@ pub struct Flush {
     pub interval_ms: u64,
     /// What the flushes are aligned to.
     pub align: Align,
+    /// On the wall clock, no flush is dated at or before this moment (epoch): an agent before this one has flushed the
+    /// interval that ends there.
+    pub taken_until_ms: u64,
     /// Which statistics of a timer.
     pub timers: TimerStatistics,
     /// What becomes of series without samples.
@@ -140,6 +143,7 @@ impl Default for Flush {
         Flush {
             interval_ms: 10_000,
             align: Align::ProcessStart,
+            taken_until_ms: 0,
             timers: TimerStatistics::default(),
             idle: Idle::default(),
             names: Names::default(),

@@ -106,7 +106,11 @@ pub const KEYS: &[Key] = &[
     key("storage_schemas", "none", "carbon's storage-schemas.conf; without it 10s:6h,1m:7d,10m:1y."),
     key("storage_aggregation", "none", "carbon's storage-aggregation.conf; without it by the ending of the name."),
     key("limits.receivers", "one a core, at most 4", "Threads, each with a StatsD socket of its own."),
-    key("limits.receive_buffer_bytes", "8388608", "Asked of the kernel for each UDP socket (net.core.rmem_max caps it)."),
+    key(
+        "limits.receive_buffer_bytes",
+        "8388608",
+        "Asked of the kernel for each UDP socket (net.core.rmem_max caps it).",
+    ),
     key("limits.names", "1000000", "Series the agent keeps; newcomers beyond it are refused and counted."),
     key("limits.name_bytes", "67108864", "Bytes of all names that one receiver keeps."),
     key("limits.longest_name", "2048", "Bytes of a name, tags included; a longer one is refused and counted."),

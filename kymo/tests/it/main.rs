@@ -1,5 +1,7 @@
 //! What the whole program promises, checked from outside: one integration binary.
 
+mod pipeline;
+mod running;
 mod statsd_cases;
 mod tidy;
 mod whisper_tools;

@@ -53,7 +53,8 @@ impl Choice {
 }
 
 /// `/`
-pub async fn home(State(serving): State<Arc<Serving>>, params: Params) -> Result<Response, Error> {
+pub async fn home(State(serving): State<Arc<Serving>>, headers: HeaderMap, params: Params) -> Result<Response, Error> {
+    let phone = is_phone(&headers);
     let words = params.filled("q").unwrap_or("").trim().to_owned();
     let shared = Arc::clone(&serving);
     let job = move || {
@@ -70,7 +71,7 @@ pub async fn home(State(serving): State<Arc<Serving>>, params: Params) -> Result
         let found = || search::best(&leaves, &words, FOUND_MAX).into_iter().map(str::to_owned).collect();
         let view = Home {
             tiles: health.figures.into_iter().take(TILES_MAX).map(|figure| tile(app, now, figure)).collect(),
-            cards: cards(app, now, shared.choice.get(&*app.catalogue, &leaves, now)),
+            cards: cards(app, now, shared.choice.get(&*app.catalogue, &leaves, now), phone),
             names: level(&*app.catalogue, "", params.filled("path").unwrap_or(""))?,
             empty: !leaves.iter().any(|name| !busiest::is_about_ourselves(name)),
             search: (!words.is_empty()).then(|| (words.clone(), found())),
@@ -89,8 +90,7 @@ pub async fn explore(
     params: Params,
 ) -> Result<Response, Error> {
     let shared = Arc::clone(&serving);
-    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or("");
-    let phone = agent.contains("Mobi");
+    let phone = is_phone(&headers);
     let job = move || {
         let app = &shared.app;
         let text = params.all("target").collect::<Vec<_>>().join("\n");
@@ -148,6 +148,11 @@ pub async fn suggest(
     serving.workers.run(job).await
 }
 
+/// The word by which browsers on small screens have agreed to be known.
+fn is_phone(headers: &HeaderMap) -> bool {
+    headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).is_some_and(|agent| agent.contains("Mobi"))
+}
+
 /// Whether what was typed is meant to be drawn rather than looked for.
 fn is_expression(words: &str) -> bool {
     words.contains(['*', '(', '{', '[', '?', '|'])
@@ -189,7 +194,14 @@ fn outcome(serving: &Serving, params: &Params, view: &Explore, phone: bool) -> R
     };
     if series.is_empty() {
         // What a pattern or a call has in letters is what its writer remembers of the name.
-        return Ok(Outcome::Unmatched(near(&first.replace(|c: char| !c.is_alphanumeric(), " "))?));
+        let letters = first.replace(|c: char| !c.is_alphanumeric(), " ");
+        let mut words: Vec<&str> = letters.split_whitespace().collect();
+        let mut names = Vec::new();
+        while names.is_empty() && !words.is_empty() {
+            names = near(&words.join(" "))?;
+            words.pop();
+        }
+        return Ok(Outcome::Unmatched(names));
     }
     let (width, height) = size(params, phone)?;
     let picture = Picture {
@@ -239,12 +251,12 @@ fn tile(app: &App, now: Timestamp, figure: crate::app::Figure) -> Tile {
     Tile { label: figure.label, value: figure.value, unit: figure.unit, is_loss: figure.is_loss, course }
 }
 
-fn cards(app: &App, now: Timestamp, chosen: Vec<Panel>) -> Vec<Card> {
+fn cards(app: &App, now: Timestamp, chosen: Vec<Panel>, phone: bool) -> Vec<Card> {
     let span = last_hour(app, now);
     let draw = |panel: &Panel| {
         let series = answer(&*app.catalogue, app, std::slice::from_ref(&panel.target), &span).ok()?;
         let picture = Picture {
-            width: 590,
+            width: if phone { 380 } else { 590 },
             height: 180,
             zone: span.zone.clone(),
             window: span.window,

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// What all threads of one agent see.
 pub struct Shared {
     /// Totals since the start.
-    pub counters: Counters,
+    pub counters: Arc<Counters>,
     epoch: AtomicU64,
     stopping: AtomicBool,
     batches: AtomicU64,
@@ -29,7 +29,7 @@ impl Shared {
     pub fn new() -> Arc<Shared> {
         let zero = || AtomicU64::new(0);
         let stopping = AtomicBool::new(false);
-        Arc::new(Shared { counters: Counters::default(), epoch: zero(), stopping, batches: zero() })
+        Arc::new(Shared { counters: Arc::default(), epoch: zero(), stopping, batches: zero() })
     }
 
     /// Asks every receiver for its interval; the bells must ring afterwards.
