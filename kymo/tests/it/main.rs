@@ -1,3 +1,4 @@
 //! What the whole program promises, checked from outside: one integration binary.
 
+mod browser;
 mod tidy;
