@@ -23,7 +23,7 @@ async fn a_person_explores_a_metric() {
     let folder = tempfile::tempdir().unwrap();
     let (address, stop, serving) = serve(&folder.path().join("data")).await;
     let profile = folder.path().join("profile");
-    let browser = driver.open(&profile.display().to_string()).await.expect("chromium opens");
+    let browser = driver.open(&profile.display().to_string(), Scripts::On).await.expect("chromium opens");
     // In a task of its own, so that an assertion that fails leaves no browser behind.
     let (journey_of, server) = (browser.clone(), format!("http://{address}"));
     let outcome = tokio::spawn(async move { journey(&journey_of, &server).await }).await;
@@ -36,6 +36,43 @@ async fn a_person_explores_a_metric() {
         Ok(Err(error)) => panic!("{error}\nthe page was:\n{shown}"),
         Err(failed) => panic!("{failed}\nthe page was:\n{shown}"),
     }
+}
+
+/// With scripts switched off the same page draws what its form asks for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_without_scripts_explores_a_metric() {
+    let Some(driver) = Driver::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (address, stop, serving) = serve(&folder.path().join("data")).await;
+    let profile = folder.path().join("profile");
+    let browser = driver.open(&profile.display().to_string(), Scripts::Off).await.expect("chromium opens");
+    let (journey_of, server) = (browser.clone(), format!("http://{address}"));
+    let outcome = tokio::spawn(async move { plain_journey(&journey_of, &server).await }).await;
+    browser.quit().await.expect("chromium closes");
+    stop.send(()).expect("the server is still there");
+    serving.await.expect("the server ends").expect("without an error");
+    outcome.expect("no assertion failed").expect("the browser obeyed");
+}
+
+async fn plain_journey(browser: &WebDriver, server: &str) -> WebDriverResult<()> {
+    browser.goto(server).await?;
+    assert!(!browser.find(By::Id("theme")).await?.is_displayed().await?, "what needs a script is not shown");
+    browser.find(By::Css("details[data-path=servers] > summary > a")).await?.click().await?;
+    browser.find(By::Css("details[data-path='servers.web01'] > summary > a")).await?.click().await?;
+    browser.find(By::LinkText("cpu")).await?.click().await?;
+    let name = browser.find(By::Css(".legend .name")).await?;
+    assert_eq!(name.text().await?, "servers.web01.cpu");
+    let field = browser.find(By::Id("target")).await?;
+    field.clear().await?;
+    field.send_keys("servers.*.cpu").await?;
+    browser.find(By::Css("#query .go")).await?.click().await?;
+    assert_eq!(browser.find_all(By::Css(".plot .series")).await?.len(), 2);
+    browser.find(By::LinkText("1h")).await?.click().await?;
+    assert_eq!(browser.current_url().await?.query(), Some("target=servers.*.cpu&from=-1h&until=now"));
+    browser.find(By::Id("search")).await?.send_keys("web02" + Key::Enter).await?;
+    browser.find(By::LinkText("servers.web02.cpu")).await?.click().await?;
+    assert_eq!(browser.find(By::Css(".legend .name")).await?.text().await?, "servers.web02.cpu");
+    Ok(())
 }
 
 async fn journey(browser: &WebDriver, server: &str) -> WebDriverResult<()> {
@@ -270,6 +307,13 @@ async fn shown(browser: &WebDriver) -> WebDriverResult<(i64, i64)> {
     Ok((of("from").await? as i64, of("until").await? as i64))
 }
 
+/// Whether the browser runs scripts.
+#[derive(Clone, Copy, PartialEq)]
+enum Scripts {
+    On,
+    Off,
+}
+
 /// A chromedriver on a free port; it ends with the test.
 struct Driver {
     process: Child,
@@ -303,8 +347,12 @@ impl Driver {
         Some(Driver { process, port })
     }
 
-    async fn open(&self, profile: &str) -> WebDriverResult<WebDriver> {
+    async fn open(&self, profile: &str, scripts: Scripts) -> WebDriverResult<WebDriver> {
         let mut wishes = DesiredCapabilities::chrome();
+        if scripts == Scripts::Off {
+            let javascript = "profile.managed_default_content_settings.javascript";
+            wishes.add_experimental_option("prefs", serde_json::json!({ javascript: 2 }))?;
+        }
         for flag in [
             "--headless=new",
             "--no-sandbox",
