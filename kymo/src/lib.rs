@@ -8,6 +8,7 @@ pub mod cli;
 mod clock;
 pub mod command;
 pub mod config;
+mod own_series;
 
 use clap::Parser;
 use std::ffi::OsString;
@@ -19,6 +20,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(told) => told.exit(),
     };
+    // Output is for what was asked; what we notice goes beside it.
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_target(false).init();
     match command::run(cli) {
         Ok(code) => code,
         Err(error) => {

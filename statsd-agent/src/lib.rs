@@ -1,1 +1,19 @@
 //! statsd-agent hears StatsD datagrams, tallies them and flushes each interval as points.
+//!
+//! In pipeline order: `listen` (bytes arrive), `wire` (bytes to samples), `aggregate` (samples to tallies), `flush`
+//! (tallies to points). It never reads a clock: `now` is a function that whoever starts it passes in. It knows nothing of
+//! configuration files, of queries or of HTTP.
+
+pub mod admin;
+mod agent;
+pub mod aggregate;
+pub mod config;
+pub mod counters;
+mod error;
+pub mod flush;
+pub mod listen;
+pub mod wire;
+
+pub use agent::{Agent, Sinks};
+pub use config::Config;
+pub use error::Error;

@@ -41,6 +41,9 @@ impl Sub for Timestamp {
 pub struct Step(NonZeroU32);
 
 impl Step {
+    /// The finest step there is.
+    pub const SECOND: Step = Step(NonZeroU32::MIN);
+
     /// `None` for zero.
     pub fn new(secs: u32) -> Option<Step> {
         NonZeroU32::new(secs).map(Step)

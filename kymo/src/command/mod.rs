@@ -1,16 +1,31 @@
 //! One file a subcommand. Each takes its parsed arguments, does its work and returns an exit code or an error with its
 //! causes; printing that error is `run`'s work alone.
 
+pub mod agent;
+mod ask;
+pub mod check_config;
+pub mod draw;
+pub mod query;
 pub mod send;
+pub mod serve;
+mod signal;
+mod taken;
+pub mod whisper;
 
 use crate::cli::{Cli, Command};
+use crate::clock;
 use anyhow::Result;
 use std::process::ExitCode;
 
 /// Runs what the command line asks for; `serve` when it names nothing.
 pub fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Serve(args) => serve::run(&args),
+        Command::Agent(args) => agent::run(&args),
+        Command::Query(args) => query::run(&args),
+        Command::Draw(args) => draw::run(&args),
+        Command::Whisper(args) => whisper::run(&args.tool, clock::now(), &mut std::io::stdout().lock()),
         Command::Send(args) => send::run(&args),
-        _ => Ok(ExitCode::SUCCESS),
+        Command::CheckConfig(args) => check_config::run(&args),
     }
 }

@@ -13,7 +13,8 @@ const DATAGRAM_BYTES: usize = 1432;
 pub fn run(args: &SendArgs) -> Result<ExitCode> {
     let to = args.statsd.to_socket_addrs().with_context(|| format!("resolve {}", args.statsd))?.next();
     let to = to.with_context(|| format!("{} has no address", args.statsd))?;
-    let from: SocketAddr = if to.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
+    let from: SocketAddr =
+        if to.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
     let socket = UdpSocket::bind(from).context("open a UDP socket")?;
     socket.connect(to).with_context(|| format!("connect to {to}"))?;
     let mut packer = Packer { socket, datagram: Vec::new(), lines: 0, datagrams: 0 };

@@ -44,31 +44,39 @@ pub struct KymoToml {
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Receiver threads.
-    pub receivers: Option<usize>,
+    pub receivers: Option<u16>,
     /// Bytes asked of the kernel for each UDP socket.
-    pub receive_buffer_bytes: Option<usize>,
-    /// Names a receiver keeps.
-    pub names: Option<usize>,
+    pub receive_buffer_bytes: Option<u32>,
+    /// Names the agent keeps.
+    pub names: Option<u32>,
+    /// Bytes of all names of one receiver.
+    pub name_bytes: Option<u32>,
     /// Longest name.
-    pub name_bytes: Option<usize>,
+    pub longest_name: Option<u16>,
     /// Timer samples in one interval.
-    pub timer_samples: Option<usize>,
+    pub timer_samples: Option<u32>,
     /// Distinct set members in one interval.
-    pub set_members: Option<usize>,
-    /// Connections at once.
-    pub connections: Option<usize>,
+    pub set_members: Option<u32>,
+    /// Gauge changes in one interval.
+    pub gauge_changes: Option<u32>,
+    /// Stream connections at once.
+    pub connections: Option<u16>,
     /// Longest line of a stream.
-    pub line_bytes: Option<usize>,
+    pub line_bytes: Option<u32>,
+    /// Silence after which a stream connection is closed, in seconds.
+    pub idle_secs: Option<u32>,
     /// Series the store knows.
-    pub series: Option<usize>,
+    pub series: Option<u32>,
     /// Files kept open.
-    pub open_files: Option<usize>,
+    pub open_files: Option<u32>,
     /// Series one query may read.
-    pub query_series: Option<usize>,
+    pub query_series: Option<u32>,
     /// Points one query may read.
-    pub query_points: Option<usize>,
+    pub query_points: Option<u64>,
     /// Queries evaluated at once.
-    pub queries: Option<usize>,
+    pub queries: Option<u16>,
+    /// Queries that may wait.
+    pub waiting_queries: Option<u16>,
 }
 
 /// One key of kymo.toml: its name, its default and what it means.
@@ -98,18 +106,26 @@ pub const KEYS: &[Key] = &[
     key("storage_schemas", "none", "carbon's storage-schemas.conf; without it 10s:6h,1m:7d,10m:1y."),
     key("storage_aggregation", "none", "carbon's storage-aggregation.conf; without it by the ending of the name."),
     key("limits.receivers", "one a core, at most 4", "Threads, each with a StatsD socket of its own."),
-    key("limits.receive_buffer_bytes", "8388608", "Asked of the kernel for each UDP socket (net.core.rmem_max caps it)."),
-    key("limits.names", "1000000", "Names each receiver keeps; newcomers beyond it are refused and counted."),
-    key("limits.name_bytes", "1024", "Longest name, tags included; a longer one is refused and counted."),
-    key("limits.timer_samples", "4000000", "Timer samples each receiver keeps in one interval."),
-    key("limits.set_members", "1000000", "Distinct set members each receiver keeps in one interval."),
+    key(
+        "limits.receive_buffer_bytes",
+        "8388608",
+        "Asked of the kernel for each UDP socket (net.core.rmem_max caps it).",
+    ),
+    key("limits.names", "1000000", "Series the agent keeps; newcomers beyond it are refused and counted."),
+    key("limits.name_bytes", "67108864", "Bytes of all names that one receiver keeps."),
+    key("limits.longest_name", "2048", "Bytes of a name, tags included; a longer one is refused and counted."),
+    key("limits.timer_samples", "4000000", "Timer samples that each receiver keeps in one interval."),
+    key("limits.set_members", "1000000", "Distinct set members that each receiver keeps in one interval."),
+    key("limits.gauge_changes", "1000000", "Gauge changes (`+1|g`) that each receiver keeps in one interval."),
     key("limits.connections", "1024", "Stream connections at once; further ones are closed at once and counted."),
     key("limits.line_bytes", "65536", "Longest line of a stream connection; a longer one is dropped and counted."),
-    key("limits.series", "1000000", "Series the store resolves; newcomers beyond it are refused and counted."),
+    key("limits.idle_secs", "600", "A stream connection that is silent for so long is closed."),
+    key("limits.series", "1000000", "Series that the store resolves; newcomers beyond it are refused and counted."),
     key("limits.open_files", "4096", "Whisper files kept open between writes."),
-    key("limits.query_series", "10000", "Series one request may read before it is answered 4xx."),
-    key("limits.query_points", "50000000", "Points one request may read before it is answered 4xx."),
-    key("limits.queries", "8", "Requests evaluated or drawn at once; further ones wait, then get a 503."),
+    key("limits.query_series", "10000", "Series that one request may read before it is answered 4xx."),
+    key("limits.query_points", "50000000", "Points that one request may read before it is answered 4xx."),
+    key("limits.queries", "one a core", "Requests evaluated or drawn at once; further ones wait."),
+    key("limits.waiting_queries", "256", "Requests that may wait for that; further ones are answered 503."),
 ];
 
 impl KymoToml {

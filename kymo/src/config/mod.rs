@@ -2,7 +2,17 @@
 //!
 //! A flag wins over kymo.toml, that over statsd's file, that over the default.
 
+pub mod js_object;
 pub mod kymo_toml;
+pub mod pipeline;
 pub mod settings;
+pub mod statsd_file;
 
 pub use settings::Settings;
+
+use std::path::{Path, PathBuf};
+
+/// Where kymo's own whisper tree lies in its data folder.
+pub fn own_tree(data: &Path) -> PathBuf {
+    data.join("whisper")
+}

@@ -78,7 +78,8 @@ pub fn parse_address(text: &str, default_host: IpAddr) -> Result<SocketAddr> {
     if let Ok(port) = text.trim_start_matches(':').parse::<u16>() {
         return Ok(SocketAddr::new(default_host, port));
     }
-    let mut resolved = text.to_socket_addrs().with_context(|| format!("{text:?} is not an address such as 0.0.0.0:8125"))?;
+    let mut resolved =
+        text.to_socket_addrs().with_context(|| format!("{text:?} is not an address such as 0.0.0.0:8125"))?;
     resolved.next().with_context(|| format!("{text:?} has no address"))
 }
 

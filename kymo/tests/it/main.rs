@@ -1,4 +1,8 @@
 //! What the whole program promises, checked from outside: one integration binary.
 
 mod browser;
+mod pipeline;
+mod running;
+mod statsd_cases;
 mod tidy;
+mod whisper_tools;

@@ -53,11 +53,7 @@ impl Choice {
 }
 
 /// `/`
-pub async fn home(
-    State(serving): State<Arc<Serving>>,
-    headers: HeaderMap,
-    params: Params,
-) -> Result<Response, Error> {
+pub async fn home(State(serving): State<Arc<Serving>>, headers: HeaderMap, params: Params) -> Result<Response, Error> {
     let phone = is_phone(&headers);
     let words = params.filled("q").unwrap_or("").trim().to_owned();
     let shared = Arc::clone(&serving);

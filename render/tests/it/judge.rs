@@ -35,7 +35,13 @@ pub fn judge(case: &Value, answer: &Answer) -> Outcome {
             deep(&json(wanted.1)?, &json(given.1)?, "")
         }
         "text" => equal("body", wanted, given.trim_end()),
-        "version" => if given.starts_with("1.") { Ok(()) } else { Err(format!("{given} is no 1.x")) },
+        "version" => {
+            if given.starts_with("1.") {
+                Ok(())
+            } else {
+                Err(format!("{given} is no 1.x"))
+            }
+        }
         "jsonu" => {
             let (mut wanted, mut given) = (json(wanted)?, json(&given)?);
             for value in [&mut wanted, &mut given] {

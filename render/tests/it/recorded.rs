@@ -15,9 +15,8 @@ use tsdb::{Store, Timestamp};
 /// The areas that this crate answers for; the others are query's, and tested there.
 const AREAS: [&str; 10] = ["find", "expand", "index", "format", "error", "image", "grafana", "misc", "time", "points"];
 /// How an answer is compared; the formats that are missing here are not served yet.
-const COMPARED: [&str; 12] = [
-    "render", "shape", "json", "jsonu", "findjson", "csv", "raw", "jsonp", "jsonpfind", "text", "version", "image",
-];
+const COMPARED: [&str; 12] =
+    ["render", "shape", "json", "jsonu", "findjson", "csv", "raw", "jsonp", "jsonpfind", "text", "version", "image"];
 
 #[test]
 fn recorded_http_answers() {
@@ -40,7 +39,10 @@ fn recorded_http_answers() {
             score.note(&format!("{} {}", text(case, "id"), case["params"]), outcome);
         }
     }
-    println!("recorded http: skipped {skipped} (formats and functions to come, tags, events), quirks {}/{}", quirks.0, quirks.1);
+    println!(
+        "recorded http: skipped {skipped} (formats and functions to come, tags, events), quirks {}/{}",
+        quirks.0, quirks.1
+    );
     server.stop();
     score.finish("recorded http");
 }
@@ -103,9 +105,8 @@ impl Server {
     }
 
     fn ask(&self, case: &Value) -> Answer {
-        let encode = |params: &[(String, String)]| {
-            form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish()
-        };
+        let encode =
+            |params: &[(String, String)]| form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();
         let (method, query) = (text(case, "method"), encode(&params(case, "params")));
         let mut path = text(case, "path").to_owned();
         let mut form = String::new();

@@ -4,8 +4,9 @@
 use crate::error::Error;
 use crate::ini::{Ini, Section};
 use crate::name::clip;
-use crate::retention::Retention;
+use crate::retention::{Archive, Retention};
 use crate::rollup::Rollup;
+use crate::time::Step;
 use fancy_regex::Regex;
 use std::path::Path;
 
@@ -76,6 +77,17 @@ impl Rules {
             }
         }
         Ok(rules)
+    }
+
+    /// The same rules for points that come at this step. Without a schemas file the finest archive takes it over, because
+    /// of points in one slot only the last stays; a given file is obeyed as it is.
+    pub fn at_step(mut self, step: Step) -> Rules {
+        if let [(Pattern::Everything, retention)] = &mut self.schemas[..]
+            && *retention == built_in(RETENTION)
+        {
+            *retention = retention_at(step);
+        }
+        self
     }
 
     /// What a series of this name is made with.
@@ -179,6 +191,23 @@ fn compile(path: &Path, section: &Section) -> Result<Pattern, Error> {
 
 fn built_in(text: &str) -> Retention {
     Retention::parse(text).expect("a retention of ours")
+}
+
+/// The built-in retention with its finest archive at this step, and of the coarser ones those that are multiples of it.
+fn retention_at(step: Step) -> Retention {
+    const HOUR: u32 = 3600;
+    let secs = step.secs();
+    let coarser = [(10, 6 * HOUR), (60, 168 * HOUR), (600, 8760 * HOUR)].into_iter();
+    let coarser: Vec<_> = coarser.filter(|&(coarse, _)| coarse > secs && coarse % secs == 0).collect();
+    let kept = match coarser.first() {
+        Some((10, _)) => HOUR,
+        Some(_) => 6 * HOUR,
+        None => 8760 * HOUR,
+    };
+    let archives = std::iter::once((secs, kept)).chain(coarser);
+    let archive = |(secs, kept): (u32, u32)| Some(Archive { step: Step::new(secs)?, points: kept.div_ceil(secs) });
+    let archives = archives.filter_map(archive).collect();
+    Retention::new(archives).unwrap_or_else(|_| built_in(RETENTION))
 }
 
 #[cfg(test)]

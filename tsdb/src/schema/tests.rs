@@ -107,3 +107,23 @@ fn names_section_and_line_of_an_error() {
 fn in_aggregation(line: usize, rest: &str) -> String {
     format!("aggregation.conf:{line}: section [a], {rest}")
 }
+
+#[test]
+fn built_in_rules_follow_the_flush_interval() {
+    let archives = |secs| {
+        let rules = Rules::default().at_step(Step::new(secs).unwrap());
+        let archives = rules.settings("a").retention.archives().to_vec();
+        archives.iter().map(|archive| (archive.step.secs(), archive.points)).collect::<Vec<_>>()
+    };
+    assert_eq!(archives(10), [(10, 2160), (60, 10_080), (600, 52_560)]);
+    assert_eq!(archives(1), [(1, 3600), (10, 2160), (60, 10_080), (600, 52_560)]);
+    assert_eq!(archives(4), [(4, 5400), (60, 10_080), (600, 52_560)]);
+    assert_eq!(archives(60), [(60, 360), (600, 52_560)]);
+    assert_eq!(archives(7)[0].0, 7, "no coarser archive of ours is a multiple");
+    for secs in (1..=3600).step_by(119) {
+        assert_eq!(archives(secs)[0].0, secs, "{secs}");
+    }
+    let given = Rules::parse(Some((Path::new("s.conf"), "[a]\npattern = .*\nretentions = 60:5\n")), None).unwrap();
+    let given = given.at_step(Step::new(1).unwrap());
+    assert_eq!(given.settings("a").retention.archives()[0].step.secs(), 60, "a file is obeyed");
+}

@@ -81,7 +81,7 @@ impl Whisper {
         if start == end {
             end = end + step_secs; // a window of no length gives the next point
         }
-        let Some(base) = self.base(located)? else {
+        let Some(base) = self.ring(located)?.base else {
             let count = usize::try_from((end - start) / step_secs).unwrap_or(0);
             return Ok(Fetched { start, end, step, values: vec![GAP; count] });
         };

@@ -22,6 +22,14 @@ pub(crate) struct Scratch {
     pub(super) values: Vec<f64>,
 }
 
+/// An archive whose base was read: with it, every moment has its slot.
+#[derive(Clone, Copy)]
+pub(super) struct Ring {
+    pub located: Located,
+    /// The moment at slot 0; `None` when nothing was written there yet.
+    pub base: Option<i64>,
+}
+
 /// An open file with a checked header.
 pub(crate) struct Whisper {
     pub(super) file: File,
@@ -62,8 +70,8 @@ impl Whisper {
         &self.path
     }
 
-    /// Writes one point into the finest archive that covers it, then rolls it up. Four system calls for a file of one
-    /// archive less two, three more per further archive.
+    /// Writes one point into the finest archive that covers it, then rolls it up. Two system calls, and three more for
+    /// every coarser archive.
     pub(crate) fn update(&self, scratch: &mut Scratch, at: Timestamp, value: f64, now: Timestamp) -> Result<(), Error> {
         let age = now - at;
         let kept = self.header.retention_secs();
@@ -72,14 +80,16 @@ impl Whisper {
         let Some(finest) = covering.filter(|_| (0..kept).contains(&age)) else {
             return Err(self.not_covered(at, now));
         };
-        let located = archives[finest];
-        let interval = at.floor(located.archive.step).0;
+        let mut higher = self.ring(&archives[finest])?;
+        let interval = at.floor(higher.located.archive.step).0;
         let Some(stored) = u32_of(interval) else { return Err(self.not_covered(at, now)) };
-        self.write_point(&located, stored, value)?;
-        for pair in archives[finest..].windows(2) {
-            if !self.propagate(scratch, interval, &pair[0], &pair[1])? {
+        self.write_point(&mut higher, stored, value)?;
+        for lower in &archives[finest + 1..] {
+            let mut lower = self.ring(lower)?;
+            if !self.propagate(scratch, interval, &higher, &mut lower)? {
                 break;
             }
+            higher = lower;
         }
         Ok(())
     }
@@ -89,19 +99,22 @@ impl Whisper {
         Error::NotCovered { path: self.path.clone(), at: at.0, now: now.0, kept }
     }
 
-    /// The moment at slot 0 of an archive; `None` when nothing was written there yet.
-    pub(super) fn base(&self, located: &Located) -> Result<Option<i64>, Error> {
+    /// Reads where an archive's ring begins.
+    pub(super) fn ring(&self, located: &Located) -> Result<Ring, Error> {
         let mut bytes = [0; 4];
         self.read_exact(&mut bytes, located.offset)?;
         let interval = u32::from_be_bytes(bytes);
-        Ok((interval != 0).then_some(i64::from(interval)))
+        Ok(Ring { located: *located, base: (interval != 0).then_some(i64::from(interval)) })
     }
 
     /// Writes a point to its slot; the first point of an archive goes to slot 0 and becomes its base.
-    pub(super) fn write_point(&self, located: &Located, interval: u32, value: f64) -> Result<(), Error> {
+    pub(super) fn write_point(&self, ring: &mut Ring, interval: u32, value: f64) -> Result<(), Error> {
         let at = i64::from(interval);
-        let slot = self.base(located)?.map_or(0, |base| slot(located.archive, base, at));
-        self.write_all(&encode_point(interval, value), located.at(slot))
+        let slot = ring.base.map_or(0, |base| slot(ring.located.archive, base, at));
+        if slot == 0 {
+            ring.base = (at != 0).then_some(at);
+        }
+        self.write_all(&encode_point(interval, value), ring.located.at(slot))
     }
 
     /// Reads the slots from `first` up to `end` (equal: the whole ring) into `scratch.bytes`.

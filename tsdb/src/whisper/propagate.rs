@@ -1,8 +1,7 @@
 //! Propagation: after a write, the coarser archive's point is made anew from the finer archive's slots. It happens at
 //! every write, so that the current, partial step is visible early; a later write overwrites it.
 
-use super::file::{POINT_BYTES, Scratch, Whisper, decode_point};
-use super::header::Located;
+use super::file::{POINT_BYTES, Ring, Scratch, Whisper, decode_point};
 use crate::error::Error;
 use crate::gap::GAP;
 use crate::ring::slot;
@@ -15,10 +14,10 @@ impl Whisper {
         &self,
         scratch: &mut Scratch,
         at: i64,
-        higher: &Located,
-        lower: &Located,
+        higher: &Ring,
+        lower: &mut Ring,
     ) -> Result<bool, Error> {
-        let start = Timestamp(at).floor(lower.archive.step).0;
+        let start = Timestamp(at).floor(lower.located.archive.step).0;
         self.read_step(scratch, start, higher, lower)?;
         let values = &scratch.values;
         let known = values.iter().filter(|value| !crate::gap::is_gap(**value)).count();
@@ -34,12 +33,17 @@ impl Whisper {
 
     /// The values of `higher` inside the step of `lower` that begins at `start`, into `scratch.values`; gaps where a
     /// slot holds another lap of the ring.
-    fn read_step(&self, scratch: &mut Scratch, start: i64, higher: &Located, lower: &Located) -> Result<(), Error> {
-        let ring = higher.archive;
-        let first = self.base(higher)?.map_or(0, |base| slot(ring, base, start));
-        let count = lower.archive.step.secs() / ring.step.secs();
+    fn read_step(&self, scratch: &mut Scratch, start: i64, higher: &Ring, lower: &Ring) -> Result<(), Error> {
+        let ring = higher.located.archive;
+        let first = higher.base.map_or(0, |base| slot(ring, base, start));
+        let count = lower.located.archive.step.secs() / ring.step.secs();
         let end = (u64::from(first) + u64::from(count)) % u64::from(ring.points);
-        self.read_slots(scratch, higher, first, u32::try_from(end).expect("less than the points of the ring"))?;
+        self.read_slots(
+            scratch,
+            &higher.located,
+            first,
+            u32::try_from(end).expect("less than the points of the ring"),
+        )?;
         let Scratch { bytes, values } = scratch;
         values.clear();
         let mut expected = start;

@@ -1,7 +1,7 @@
 //! Many points at once. Whisper spreads them over the archives by age, writes each archive's points in runs of
 //! consecutive steps, and rolls up the steps that they touch, in the order of a Python set.
 
-use super::file::{Scratch, Whisper, encode_point, u32_of};
+use super::file::{Ring, Scratch, Whisper, encode_point, u32_of};
 use super::header::Located;
 use super::set_order::python_set_order;
 use crate::error::Error;
@@ -59,37 +59,37 @@ impl Whisper {
         overrun: Overrun,
     ) -> Result<(), Error> {
         let archives = self.header().archives();
-        let located = archives[archive];
-        let step = located.archive.step;
+        let step = archives[archive].archive.step;
         let aligned = points.iter().map(|(at, value)| (Timestamp(*at).floor(step).0, *value));
         // Moments that the format cannot hold would stop the original with an exception.
         let aligned: Vec<(i64, f64)> = aligned.filter(|(at, _)| u32_of(*at).is_some()).collect();
         if aligned.is_empty() {
             return Ok(());
         }
-        self.write_runs(&located, &aligned, overrun)?;
-        let mut higher = located;
+        let mut higher = self.ring(&archives[archive])?;
+        self.write_runs(&mut higher, &aligned, overrun)?;
         for lower in archives.iter().filter(|lower| lower.archive.step > step) {
             let steps = python_set_order(aligned.iter().map(|(at, _)| Timestamp(*at).floor(lower.archive.step).0));
+            let mut lower = self.ring(lower)?;
             let mut further = false;
             for at in steps {
-                further |= self.propagate(scratch, at, &higher, lower)?;
+                further |= self.propagate(scratch, at, &higher, &mut lower)?;
             }
             if !further {
                 break;
             }
-            higher = *lower;
+            higher = lower;
         }
         Ok(())
     }
 
-    fn write_runs(&self, located: &Located, aligned: &[(i64, f64)], overrun: Overrun) -> Result<(), Error> {
-        let runs = runs(aligned, i64::from(located.archive.step.secs()));
-        let first = runs.first().map_or(0, |run| run.start);
-        let base = self.base(located)?.unwrap_or(first);
-        for run in runs {
-            self.write_run(located, base, &run, overrun)?;
+    fn write_runs(&self, ring: &mut Ring, aligned: &[(i64, f64)], overrun: Overrun) -> Result<(), Error> {
+        for run in runs(aligned, i64::from(ring.located.archive.step.secs())) {
+            let base = *ring.base.get_or_insert(run.start);
+            self.write_run(&ring.located, base, &run, overrun)?;
         }
+        // A run beyond the end of its archive may have come round to the base.
+        *ring = self.ring(&ring.located)?;
         Ok(())
     }
 

@@ -1,0 +1,58 @@
+//! Measuring: CPU time per unit of work, the least of several rounds, because noise only ever adds.
+
+use cpu_time::ProcessTime;
+use std::time::Duration;
+
+/// One measured workload.
+pub struct Measured {
+    /// `stage/what`.
+    pub name: &'static str,
+    /// The least and the median over the rounds, in `unit`.
+    pub least: f64,
+    /// See `least`.
+    pub median: f64,
+    /// Such as `ns/line`.
+    pub unit: &'static str,
+}
+
+impl std::fmt::Display for Measured {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "bench {} {:.3} {} (median {:.3})", self.name, self.least, self.unit, self.median)
+    }
+}
+
+/// How the unit of a measurement relates to a second, and its name.
+#[derive(Clone, Copy)]
+pub struct Unit {
+    per_second: f64,
+    name: &'static str,
+}
+
+/// Nanoseconds a line.
+pub const NS_PER_LINE: Unit = Unit { per_second: 1e9, name: "ns/line" };
+/// Nanoseconds a point.
+pub const NS_PER_POINT: Unit = Unit { per_second: 1e9, name: "ns/point" };
+/// Nanoseconds a series.
+pub const NS_PER_SERIES: Unit = Unit { per_second: 1e9, name: "ns/series" };
+/// Microseconds an update.
+pub const US_PER_UPDATE: Unit = Unit { per_second: 1e6, name: "us/update" };
+/// Microseconds a fetch.
+pub const US_PER_FETCH: Unit = Unit { per_second: 1e6, name: "us/fetch" };
+/// Milliseconds a request.
+pub const MS_PER_REQUEST: Unit = Unit { per_second: 1e3, name: "ms/request" };
+/// Milliseconds a picture.
+pub const MS_PER_PICTURE: Unit = Unit { per_second: 1e3, name: "ms/picture" };
+
+/// Runs `work` for `rounds` rounds and divides its CPU time by the `count` units that one round does.
+pub fn measure(name: &'static str, unit: Unit, rounds: usize, count: usize, mut work: impl FnMut()) -> Measured {
+    assert!(rounds > 0 && count > 0, "{name}: nothing to measure");
+    let mut round = || {
+        let start = ProcessTime::now();
+        work();
+        start.elapsed()
+    };
+    let mut spent: Vec<Duration> = (0..rounds).map(|_| round()).collect();
+    spent.sort();
+    let value = |spent: Duration| spent.as_secs_f64() * unit.per_second / count as f64;
+    Measured { name, least: value(spent[0]), median: value(spent[rounds / 2]), unit: unit.name }
+}

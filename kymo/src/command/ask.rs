@@ -1,0 +1,67 @@
+//! How `query` and `draw` get their answer: from a running server over HTTP, or, for a folder on disk, from the same
+//! router inside this process, so that both say the same.
+
+use crate::cli::SourceArgs;
+use crate::clock;
+use crate::config::own_tree;
+use anyhow::{Context, Result, bail};
+use render::App;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+use tower::ServiceExt;
+use tsdb::Store;
+
+/// An answer larger than this is a mistake in the question.
+const ANSWER_BYTES_MAX: u64 = 1 << 30;
+
+/// Asks /render with these parameters beside the range and the zone of `source`.
+pub fn render(source: &SourceArgs, targets: &[String], parameters: &[(&str, String)]) -> Result<Vec<u8>> {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for target in targets {
+        query.append_pair("target", target);
+    }
+    for (name, value) in [("from", &source.from), ("until", &source.until), ("tz", &source.tz)] {
+        query.append_pair(name, value);
+    }
+    for (name, value) in parameters {
+        query.append_pair(name, value);
+    }
+    let path = format!("/render?{}", query.finish());
+    match (&source.data, &source.whisper) {
+        (Some(data), _) => from_tree(&own_tree(data), &path),
+        (None, Some(tree)) => from_tree(tree, &path),
+        (None, None) => from_server(&source.server, &path),
+    }
+}
+
+fn from_server(server: &str, path: &str) -> Result<Vec<u8>> {
+    let url = format!("{}{path}", server.trim_end_matches('/'));
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let answer = agent.get(&url).call().with_context(|| format!("ask {server} (is kymo running there?)"))?;
+    let status = answer.status().as_u16();
+    let mut body = Vec::new();
+    answer.into_body().into_reader().take(ANSWER_BYTES_MAX).read_to_end(&mut body).context("read the answer")?;
+    judged(status, body)
+}
+
+fn from_tree(tree: &Path, path: &str) -> Result<Vec<u8>> {
+    let store = Store::open_read_only(tree)?;
+    let app = App::new(Arc::new(store), clock::now);
+    let runtime = tokio::runtime::Runtime::new().context("start the evaluation")?;
+    runtime.block_on(async {
+        let request = axum::http::Request::get(path).body(axum::body::Body::empty()).context("form the request")?;
+        let answer = render::http::router(app).oneshot(request).await?;
+        let status = answer.status().as_u16();
+        let limit = usize::try_from(ANSWER_BYTES_MAX).unwrap_or(usize::MAX);
+        let body = axum::body::to_bytes(answer.into_body(), limit).await.context("read the answer")?;
+        judged(status, body.into())
+    })
+}
+
+fn judged(status: u16, body: Vec<u8>) -> Result<Vec<u8>> {
+    if status != 200 {
+        bail!("{status}: {}", String::from_utf8_lossy(&body).trim_end());
+    }
+    Ok(body)
+}

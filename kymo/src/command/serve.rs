@@ -1,0 +1,138 @@
+//! `kymo serve`: the pipeline wired on one screen, and unwired in order. Addresses are bound before anything is printed,
+//! so that whoever reads them can use them.
+
+use super::{signal, taken};
+use crate::cli::ServeArgs;
+use crate::clock;
+use crate::config::pipeline::Plan;
+use crate::config::{Settings, own_tree};
+use crate::own_series::{OwnSeries, Stages};
+use anyhow::{Context, Result};
+use render::app::Listening;
+use render::{App, Catalogue, http};
+use statsd_agent::{Agent, Sinks};
+use std::net::{SocketAddr, TcpListener};
+use std::process::ExitCode;
+use std::sync::Arc;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tsdb::{Rules, Step, Store, StoreLimits};
+
+/// Runs until a signal says stop. The stages start from the store up to the wire, and stop from the wire down to the
+/// store, so that nothing arrives that has nowhere to go.
+pub fn run(args: &ServeArgs) -> Result<ExitCode> {
+    let settings = Settings::resolve(args)?;
+    let mut plan = Plan::of(&settings)?;
+    let stop = signal::stop()?;
+
+    let (own, store) = open_stores(&settings, plan.rules, plan.step, plan.store)?;
+    let listener = TcpListener::bind(settings.http).with_context(|| format!("listen on http://{}", settings.http))?;
+    let http = listener.local_addr().context("ask for the HTTP address")?;
+    let taken_until_ms = taken::until_ms(&settings.data, clock::millis());
+    plan.agent.flush.taken_until_ms = taken_until_ms;
+    let sinks = Sinks { store: Some(Arc::clone(&store)), ..Sinks::default() };
+    let agent = Agent::start(&plan.agent, sinks, clock::millis).context("start the agent")?;
+    let counters = Arc::clone(agent.counters());
+    let stages = Stages { agent: Arc::clone(&counters), store: Arc::clone(&store), http };
+    let own_series = OwnSeries::start(stages.clone(), Arc::clone(&own), plan.interval, taken_until_ms);
+    let listening = Listening { statsd: agent.statsd_addr(), carbon: agent.carbon_addrs().first().copied() };
+    let app = App {
+        own: Arc::clone(&own) as Arc<dyn Catalogue>,
+        health: Arc::new(move || stages.health()),
+        listening: listening.clone(),
+        limits: plan.http,
+        version: env!("CARGO_PKG_VERSION"),
+        ..App::new(Arc::clone(&store) as Arc<dyn Catalogue>, clock::now)
+    };
+    let server = Server::start(listener, app)?;
+
+    tell(&settings, &listening, http, &plan.warnings);
+    stop.wait();
+
+    agent.stop();
+    own_series.stop();
+    server.stop();
+    store.sync();
+    own.sync();
+    taken::note(&settings.data, counters.flushed_at_secs.get())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// kymo's own store and the one that points go to: one and the same unless a foreign tree was named, which the rules
+/// that were read are for, then.
+fn open_stores(settings: &Settings, rules: Rules, step: Step, limits: StoreLimits) -> Result<(Arc<Store>, Arc<Store>)> {
+    let own = own_tree(&settings.data);
+    match &settings.whisper {
+        Some(tree) => {
+            let own = Store::open(&own, Rules::default().at_step(step), limits)?;
+            Ok((Arc::new(own), Arc::new(Store::open(tree, rules, limits)?)))
+        }
+        None => {
+            let own = Arc::new(Store::open(&own, rules, limits)?);
+            Ok((Arc::clone(&own), own))
+        }
+    }
+}
+
+/// Says where everything is, one a line, the address last; scripts read it.
+fn tell(settings: &Settings, listening: &Listening, http: SocketAddr, warnings: &[String]) {
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    if !http.ip().is_loopback() {
+        tracing::warn!("http://{http} answers everybody who can reach it: the API has no authentication");
+    }
+    let address = |found: Option<SocketAddr>| found.map_or("nowhere".to_string(), |address| address.to_string());
+    println!("kymo {}", env!("CARGO_PKG_VERSION"));
+    println!("statsd  udp        {}", address(listening.statsd));
+    println!("carbon  tcp, udp   {}", address(listening.carbon));
+    println!("http    page, api  http://{http}");
+    match &settings.whisper {
+        Some(tree) => println!("store   whisper    {}", tree.display()),
+        None => println!("store   embedded   {}", settings.data.display()),
+    }
+    // An address that means "everywhere" is no address to open.
+    let host = if http.ip().is_unspecified() { format!("localhost:{}", http.port()) } else { http.to_string() };
+    println!("open    http://{host}/");
+}
+
+/// The HTTP server and the threads it runs on.
+struct Server {
+    runtime: Runtime,
+    serving: JoinHandle<std::io::Result<()>>,
+    stop: oneshot::Sender<()>,
+}
+
+impl Server {
+    fn start(listener: TcpListener, app: App) -> Result<Server> {
+        let runtime = Runtime::new().context("start the HTTP server's threads")?;
+        let (stop, stopped) = oneshot::channel();
+        let serving = runtime.block_on(async { spawn(listener, app, stopped) }).context("start the HTTP server")?;
+        Ok(Server { runtime, serving, stop })
+    }
+
+    /// Open requests are answered first, for as long as the server's limits allow.
+    fn stop(self) {
+        drop(self.stop);
+        match self.runtime.block_on(self.serving) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!("the HTTP server failed: {error}"),
+            Err(error) => tracing::error!("the HTTP server ended early: {error}"),
+        }
+    }
+}
+
+fn spawn(
+    listener: TcpListener,
+    app: App,
+    stopped: oneshot::Receiver<()>,
+) -> std::io::Result<JoinHandle<std::io::Result<()>>> {
+    listener.set_nonblocking(true)?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let stop = async move {
+        // Dropping the sender is the signal.
+        let _ = stopped.await;
+    };
+    Ok(tokio::spawn(http::serve(listener, app, stop)))
+}

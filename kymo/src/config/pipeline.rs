@@ -1,0 +1,126 @@
+//! Settings to the plain configuration of each stage. Files that settings name are read here, once.
+
+use super::kymo_toml::read_bounded;
+use super::settings::{FLUSH_INTERVAL, Settings};
+use super::statsd_file;
+use anyhow::Result;
+use render::app;
+use statsd_agent::config::{Align, CarbonListen, Config, Server};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+use tsdb::{Rules, Step, StoreLimits};
+
+/// A receiver a core pays until the kernel's side of UDP is the limit.
+const RECEIVERS_MAX: usize = 4;
+
+/// What each stage is started with.
+pub struct Plan {
+    /// The agent's.
+    pub agent: Config,
+    /// How names are stored.
+    pub rules: Rules,
+    /// The store's bounds.
+    pub store: StoreLimits,
+    /// The server's bounds.
+    pub http: app::Limits,
+    /// The flush interval.
+    pub interval: Duration,
+    /// The same in whole seconds, as stored.
+    pub step: Step,
+    /// What a person should know about the files that were read.
+    pub warnings: Vec<String>,
+}
+
+impl Plan {
+    /// Reads the files that the settings name.
+    pub fn of(settings: &Settings) -> Result<Plan> {
+        let mut warnings = Vec::new();
+        let mut agent = match &settings.statsd_config {
+            Some(path) => {
+                let read = statsd_file::read(path)?;
+                warnings.extend(read.warnings);
+                read.config
+            }
+            None => Config { console: None, ..Config::default() },
+        };
+        lay_over(&mut agent, settings);
+        let rules = read_rules(settings.storage_schemas.as_deref(), settings.storage_aggregation.as_deref())?;
+        let interval = Duration::from_millis(agent.flush.interval_ms);
+        let step = Step::new(u32::try_from(interval.as_secs().max(1)).unwrap_or(u32::MAX)).unwrap_or(Step::SECOND);
+        let rules = rules.at_step(step);
+        warnings.extend(rules.warnings().iter().cloned());
+        warnings.extend(coarser_than_flushes(&rules, step));
+        Ok(Plan { agent, rules, store: store_limits(settings), http: http_limits(settings), interval, step, warnings })
+    }
+}
+
+/// The field's oldest mistake: of several flushes in one slot only the last stays.
+fn coarser_than_flushes(rules: &Rules, step: Step) -> Option<String> {
+    let finest = rules.settings("stats_counts.any").retention.archives().first()?.step;
+    (finest > step).then(|| {
+        let (finest, step) = (finest.secs(), step.secs());
+        format!(
+            "counts are stored every {finest} s but flushed every {step} s: only the last of a slot's flushes stays"
+        )
+    })
+}
+
+fn lay_over(agent: &mut Config, settings: &Settings) {
+    if let Some(statsd) = settings.statsd {
+        agent.servers = vec![Server::Udp(statsd)];
+    }
+    if settings.statsd_config.is_none() || settings.flush_interval.is_some() {
+        let interval = settings.flush_interval.unwrap_or(FLUSH_INTERVAL);
+        agent.flush.interval_ms = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
+    }
+    agent.flush.align = Align::WallClock;
+    agent.carbon = vec![CarbonListen::Tcp(settings.carbon), CarbonListen::Udp(settings.carbon)];
+    // statsd's console can delete series: beside a store it is nobody's business but this machine's.
+    if let Some(console) = &mut agent.console {
+        console.address = SocketAddr::new(std::net::Ipv4Addr::LOCALHOST.into(), console.address.port());
+    }
+    let limits = &settings.limits;
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let receivers = limits.receivers.unwrap_or(u16::try_from(cores.min(RECEIVERS_MAX)).unwrap_or(1));
+    agent.receivers = receivers.max(1);
+    set(&mut agent.receive_buffer_bytes, limits.receive_buffer_bytes);
+    set(&mut agent.limits.names, limits.names);
+    set(&mut agent.limits.name_bytes, limits.name_bytes);
+    set(&mut agent.limits.longest_name, limits.longest_name);
+    set(&mut agent.limits.timings, limits.timer_samples);
+    set(&mut agent.limits.members, limits.set_members);
+    set(&mut agent.limits.changes, limits.gauge_changes);
+    set(&mut agent.streams.connections, limits.connections);
+    set(&mut agent.streams.longest_line_bytes, limits.line_bytes);
+    set(&mut agent.streams.idle_ms, limits.idle_secs.map(|secs| u64::from(secs) * 1000));
+}
+
+fn set<T>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
+}
+
+fn read_rules(schemas: Option<&Path>, aggregation: Option<&Path>) -> Result<Rules> {
+    let read = |path: Option<&Path>| path.map(read_bounded).transpose();
+    let (schemas_text, aggregation_text) = (read(schemas)?, read(aggregation)?);
+    Ok(Rules::parse(schemas.zip(schemas_text.as_deref()), aggregation.zip(aggregation_text.as_deref()))?)
+}
+
+fn store_limits(settings: &Settings) -> StoreLimits {
+    let mut limits = StoreLimits::default();
+    set(&mut limits.series, settings.limits.series);
+    set(&mut limits.open_files, settings.limits.open_files.map(|files| files as usize));
+    limits
+}
+
+fn http_limits(settings: &Settings) -> app::Limits {
+    let mut limits = app::Limits::default();
+    set(&mut limits.concurrent_requests, settings.limits.queries.map(usize::from));
+    set(&mut limits.waiting_requests, settings.limits.waiting_queries.map(usize::from));
+    set(&mut limits.query.series, settings.limits.query_series.map(|series| series as usize));
+    set(&mut limits.query.points, settings.limits.query_points);
+    limits
+}

@@ -1,0 +1,180 @@
+//! One flush, without threads or clocks: tables in, points out. The recorded statsd cases drive exactly this.
+
+use super::book::Book;
+use super::naming::{Naming, Own};
+use super::outlet::Outlet;
+use super::statistics::Statistics;
+use super::store::Stored;
+use crate::aggregate::{Budget, Seeds, Shard, Table};
+use crate::config::Config;
+use crate::counters::Counters;
+use crate::wire::Kind;
+use std::sync::Arc;
+
+/// The book with all that a flush needs to print it.
+pub struct Ledger {
+    pub(crate) book: Book,
+    naming: Naming,
+    statistics: Statistics,
+    interval_ms: u64,
+    flushed_at_secs: Option<i64>,
+    own: [Stored; Own::ALL.len()],
+    budget: Arc<Budget>,
+    counted: usize,
+    seeds: Seeds,
+    limits: crate::config::Limits,
+}
+
+/// What a flush tells about itself and the sending before it; milliseconds are measured by whoever has the clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Measured {
+    /// statsd's `processing_time`.
+    pub processing_ms: u64,
+    /// statsd's `graphiteStats.calculationtime`.
+    pub calculation_ms: u64,
+}
+
+impl Ledger {
+    /// An empty ledger. Shards must come from [`Ledger::shard`].
+    pub fn new(config: &Config) -> Ledger {
+        let statistics = Statistics::new(&config.flush.timers);
+        let naming = Naming::new(&config.flush.names, &statistics);
+        let seeds = Seeds::random();
+        let book = Book::new(&config.flush, config.limits, seeds.clone(), &naming);
+        let mut ledger = Ledger {
+            book,
+            naming,
+            statistics,
+            interval_ms: config.flush.interval_ms,
+            flushed_at_secs: None,
+            own: [Stored::Unknown; Own::ALL.len()],
+            budget: Arc::new(Budget::new(config.limits.names)),
+            counted: 0,
+            seeds,
+            limits: config.limits,
+        };
+        ledger.settle(0);
+        ledger
+    }
+
+    /// A shard whose intervals this ledger can absorb.
+    pub fn shard(&self) -> Shard {
+        Shard::new(self.limits, self.seeds.clone(), Arc::clone(&self.budget))
+    }
+
+    /// A spare table for a shard.
+    pub fn table(&self) -> Table {
+        Table::new(self.limits, self.seeds.clone(), Arc::clone(&self.budget))
+    }
+
+    /// Merges shards' intervals and leaves their tables empty.
+    pub fn absorb(&mut self, tables: &mut [Table]) {
+        let admitted = self.book.absorb(tables);
+        self.settle(admitted);
+    }
+
+    /// Keeps the budget at the bound less what the book holds and the tables took.
+    fn settle(&mut self, admitted: u64) {
+        let grown = self.book.len() as i64 - self.counted as i64;
+        self.counted = self.book.len();
+        self.budget.settle(admitted, grown);
+    }
+
+    /// Prints the interval, dated `at_secs`, and begins the next one. `measure` answers the milliseconds since the flush
+    /// began. The body for carbon is answered where the outlet has one.
+    pub fn flush(
+        &mut self,
+        at_secs: i64,
+        outlet: &mut Outlet,
+        counters: &Counters,
+        measure: impl Fn() -> u64,
+    ) -> Option<Vec<u8>> {
+        let interval_secs = self.interval_ms as f64 / 1000.0;
+        if let Some(before) = self.flushed_at_secs.replace(at_secs) {
+            self.book.set_lag((at_secs - before) as f64 - interval_secs);
+        }
+        outlet.begin(at_secs);
+        let mut series = self.counters(outlet, interval_secs);
+        series += self.timers(outlet, interval_secs);
+        let processing_ms = measure();
+        series += self.gauges_and_sets(outlet);
+        let measured = Measured { processing_ms, calculation_ms: measure().saturating_sub(processing_ms) };
+        self.own_statistics(outlet, counters, series, measured);
+        counters.series_evicted.add(self.book.turn());
+        self.settle(0);
+        counters.series.set(self.book.len() as u64);
+        counters.flushes.add(1);
+        counters.flushed_at_secs.set(at_secs.unsigned_abs());
+        let body = outlet.end(counters);
+        counters.flush_ms.set(measure());
+        body
+    }
+
+    fn counters(&mut self, outlet: &mut Outlet, interval_secs: f64) -> u64 {
+        self.each(Kind::Counter, |naming, series| {
+            let sum = series.value;
+            outlet.point(naming, series, 0, sum / interval_secs);
+            if naming.of(Kind::Counter).len() > 1 {
+                outlet.point(naming, series, 1, sum);
+            }
+        })
+    }
+
+    fn timers(&mut self, outlet: &mut Outlet, interval_secs: f64) -> u64 {
+        let mut grouped = self.book.grouped();
+        let ids: Vec<u32> = self.book.live(Kind::Timer).collect();
+        let Ledger { book, naming, statistics, .. } = self;
+        let mut results = Vec::new();
+        for &id in &ids {
+            let series = &mut book.series[id as usize];
+            let values = grouped.of(id);
+            results.clear();
+            match values.is_empty() {
+                true => statistics.idle(|number, value| results.push((number, value))),
+                false => statistics.of(&series.name, values, series.value, interval_secs, |number, value| {
+                    results.push((number, value));
+                }),
+            }
+            for &(number, value) in &results {
+                outlet.point(naming, series, number, value);
+            }
+        }
+        ids.len() as u64
+    }
+
+    fn gauges_and_sets(&mut self, outlet: &mut Outlet) -> u64 {
+        let gauges = self.each(Kind::Gauge, |naming, series| {
+            let value = series.value;
+            outlet.point(naming, series, 0, value);
+        });
+        gauges
+            + self.each(Kind::Set, |naming, series| {
+                let members = f64::from(series.members);
+                outlet.point(naming, series, 0, members);
+            })
+    }
+
+    fn each(&mut self, kind: Kind, mut put: impl FnMut(&Naming, &mut super::book::Series)) -> u64 {
+        let ids: Vec<u32> = self.book.live(kind).collect();
+        for &id in &ids {
+            put(&self.naming, &mut self.book.series[id as usize]);
+        }
+        ids.len() as u64
+    }
+
+    fn own_statistics(&mut self, outlet: &mut Outlet, counters: &Counters, series: u64, measured: Measured) {
+        let carbon = &counters.carbon_out;
+        for own in Own::ALL {
+            let value = match own {
+                Own::NumStats => series,
+                Own::ProcessingTime => measured.processing_ms,
+                Own::CalculationTime => measured.calculation_ms,
+                Own::LastException => carbon.last_exception_secs.get(),
+                Own::LastFlush => carbon.last_flush_secs.get(),
+                Own::FlushTime => carbon.flush_ms.get(),
+                Own::FlushLength => carbon.flush_bytes.get(),
+            };
+            outlet.own(&self.naming, own, &mut self.own[own as usize], value as f64);
+        }
+    }
+}

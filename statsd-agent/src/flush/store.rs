@@ -1,0 +1,56 @@
+//! Points of a flush into the store: each statistic's name is formed and resolved once, afterwards a point is an id, a time
+//! and a value.
+
+use crate::counters::Counters;
+use std::sync::Arc;
+use tsdb::{Point, SeriesId, Store, Timestamp};
+
+/// What the store answered to the name of a statistic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stored {
+    /// Not asked yet.
+    #[default]
+    Unknown,
+    /// The store refused the name; asking again would give the same answer.
+    Refused,
+    /// The series to write to.
+    Series(SeriesId),
+}
+
+/// The store's side of an outlet.
+pub struct StoreOut {
+    store: Arc<Store>,
+    points: Vec<Point>,
+    name: Vec<u8>,
+    refused: u64,
+}
+
+impl StoreOut {
+    /// Nothing to write yet.
+    pub fn new(store: Arc<Store>) -> StoreOut {
+        StoreOut { store, points: Vec::new(), name: Vec::new(), refused: 0 }
+    }
+
+    /// Adds one point.
+    pub(crate) fn point(&mut self, stored: &mut Stored, write_name: impl Fn(&mut Vec<u8>), at_secs: i64, value: f64) {
+        if *stored == Stored::Unknown {
+            self.name.clear();
+            write_name(&mut self.name);
+            let id = std::str::from_utf8(&self.name).ok().and_then(|name| self.store.resolve(name).ok());
+            *stored = id.map_or(Stored::Refused, Stored::Series);
+        }
+        match *stored {
+            Stored::Series(series) => self.points.push(Point { series, at: Timestamp(at_secs), value }),
+            _ => self.refused += 1,
+        }
+    }
+
+    /// Writes the points of the flush.
+    pub(crate) fn write(&mut self, now_secs: i64, counters: &Counters) {
+        counters.points_refused.add(std::mem::take(&mut self.refused));
+        // The store wants each file's points together; sorting here spares it a copy.
+        self.points.sort_by_key(|point| point.series);
+        self.store.write(Timestamp(now_secs), &self.points);
+        self.points.clear();
+    }
+}

@@ -1,0 +1,75 @@
+//! Bytes to samples: the first step after the sockets. Pure, in place, without allocation; every bad part has a reason.
+//!
+//! The grammar and each departure from statsd are written down in `docs/wire.md`.
+
+pub mod carbon;
+pub mod line;
+pub mod number;
+
+pub use line::{Line, simple};
+
+/// The four kinds of series that statsd keeps apart, even under one name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// Summed over the interval.
+    Counter,
+    /// Every value is kept until the flush, for percentiles.
+    Timer,
+    /// The last value stays.
+    Gauge,
+    /// Distinct members of the interval.
+    Set,
+}
+
+impl Kind {
+    /// All kinds in the order in which a flush prints them.
+    pub const ALL: [Kind; 4] = [Kind::Counter, Kind::Timer, Kind::Gauge, Kind::Set];
+}
+
+/// One value of one line, checked: every number in it is finite.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Sample<'a> {
+    /// The value, already multiplied by the reciprocal of the sample rate.
+    Count(f64),
+    /// A timing and the number of events that it stands for; the value itself is never weighted.
+    Time {
+        /// The value as sent.
+        value: f64,
+        /// The reciprocal of the sample rate.
+        weight: f64,
+    },
+    /// A gauge's new value.
+    Set(f64),
+    /// A gauge's change, sent with a sign.
+    Change(f64),
+    /// A member of a set, as sent.
+    Member(&'a [u8]),
+}
+
+impl Sample<'_> {
+    /// The kind of series that the sample belongs to.
+    #[inline]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Sample::Count(_) => Kind::Counter,
+            Sample::Time { .. } => Kind::Timer,
+            Sample::Set(_) | Sample::Change(_) => Kind::Gauge,
+            Sample::Member(_) => Kind::Set,
+        }
+    }
+}
+
+/// Why one value part of a line is a bad line. Counted, never logged: a flood of bad lines must not become a flood of text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParseError {
+    /// No `|type` follows the value (also: no `:` in the line).
+    MissingType,
+    /// The third field is not `@` and a positive finite number.
+    BadRate,
+    /// The value is not a number, and the type is not a set.
+    BadValue,
+    /// The value is a number without a finite value (`Infinity`, `1e999`).
+    NotFinite,
+    /// A timer below zero.
+    NegativeTimer,
+}
