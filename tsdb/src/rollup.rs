@@ -69,16 +69,16 @@ impl Rollup {
         let mut known = values.iter().copied().filter(|value| !is_gap(*value));
         let first = known.next()?;
         // Sums start from zero and not from the first value, so that [-0.0] sums to 0.0.
-        let sum = |known: &mut dyn Iterator<Item = f64>| known.fold(0.0 + first, |sum, value| sum + value);
+        let sum = |known: &mut dyn Iterator<Item = f64>| known.fold(add(0.0, first), add);
         let pick = |known: &mut dyn Iterator<Item = f64>, wins: fn(f64, f64) -> bool| {
             known.fold(first, |kept, value| if wins(value, kept) { value } else { kept })
         };
         Some(match self {
             Rollup::Average => {
                 let mut count = 1.0;
-                let sum = known.fold(0.0 + first, |sum, value| {
+                let sum = known.fold(add(0.0, first), |sum, value| {
                     count += 1.0;
-                    sum + value
+                    add(sum, value)
                 });
                 sum / count
             }
@@ -90,6 +90,22 @@ impl Rollup {
             Rollup::AbsMax => pick(&mut known, |value, kept| value.abs() > kept.abs()),
             Rollup::AbsMin => pick(&mut known, |value, kept| value.abs() < kept.abs()),
         })
+    }
+}
+
+/// Addition that says which NaN comes out. The language leaves it open and compilers swap operands; the original's bytes
+/// are those of the processors it runs on, where the first NaN stays and `inf - inf` is the negative one.
+fn add(sum: f64, value: f64) -> f64 {
+    const INDEFINITE: f64 = f64::from_bits(0xfff8_0000_0000_0000);
+    let result = sum + value;
+    if !result.is_nan() {
+        result
+    } else if sum.is_nan() {
+        sum
+    } else if value.is_nan() {
+        value
+    } else {
+        INDEFINITE
     }
 }
 
@@ -128,6 +144,8 @@ mod tests {
         assert_eq!(Rollup::Sum.apply(&[-0.0]).map(f64::to_bits), Some(0));
         assert!(Rollup::Max.apply(&[f64::NAN, 1.0]).is_some_and(f64::is_nan));
         assert_eq!(Rollup::Max.apply(&[1.0, f64::NAN]), Some(1.0));
+        let indefinite = Rollup::Sum.apply(&[f64::INFINITY, f64::NEG_INFINITY, f64::NAN]);
+        assert_eq!(indefinite.map(f64::to_bits), Some(0xfff8_0000_0000_0000));
     }
 
     #[test]
