@@ -1,0 +1,3 @@
+//! render as its users see it: pictures, answers and pages.
+
+mod draw;
