@@ -46,6 +46,8 @@ pub(super) struct Placed {
     pub ink: Color,
     pub part: Part,
     pub rect: Rect,
+    /// Next to it stands another: no font may make it wider than its box.
+    pub tight: bool,
 }
 
 impl Placed {
@@ -59,7 +61,7 @@ impl Placed {
         };
         // From the top of capitals and their accents to the tail of a g, as drawn by the embedded faces.
         let rect = Rect::new(left, at.y - 0.78 * size, width, size * 1.02);
-        Placed { text, at, anchor, size, weight, ink, part, rect }
+        Placed { text, at, anchor, size, weight, ink, part, rect, tight: false }
     }
 }
 
@@ -130,7 +132,8 @@ impl Show {
             zone: axes && !picture.hide_x_axis && w >= 260 && h >= 150,
             margin: match (picture.graph_only, w.min(h * 2)) {
                 (true, _) => 0.0,
-                (_, 0..200) => 4.0,
+                (_, 0..40) => 0.0,
+                (_, 40..200) => 4.0,
                 (_, 200..520) => 10.0,
                 _ => 16.0,
             },
@@ -355,7 +358,7 @@ impl Layout {
 /// Title, subtitle, zone and what the axes are called; gives the top of the plot.
 fn head(scene: &Scene<'_>, show: Show, texts: &mut Vec<Placed>) -> f32 {
     let (picture, palette) = (scene.picture, &scene.palette);
-    if picture.graph_only {
+    if show.margin == 0.0 {
         return 0.0;
     }
     let (left, right) = (show.margin, picture.width as f32 - show.margin);
@@ -443,3 +446,7 @@ fn across(show: Show, left: &ValueAxis, right: Option<&ValueAxis>, within: Rect)
     let right_edge = right_edge.max(left_edge + 1.0);
     Rect { left: left_edge.round(), right: right_edge.round(), ..within }
 }
+
+#[cfg(test)]
+#[path = "layout_tests.rs"]
+mod tests;

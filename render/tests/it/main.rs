@@ -1,7 +1,9 @@
-//! The server as its clients see it: over the router or a socket, from made-up series or the recorded tree.
+//! Pictures against golden ones, and the server as its clients see it: over the router or a socket, from made-up series
+//! or the recorded tree.
 
 mod api;
 mod ask;
+mod draw;
 mod hostile;
 mod judge;
 mod page;

@@ -211,6 +211,9 @@ impl Table {
         }
         let name = text::fit_around(&row.name, apart, REGULAR.0, REGULAR.1, x - left - SWATCH).into_owned();
         let at = Point { x: left + SWATCH, y: baseline };
-        layout.texts.push(Placed::new(name, at, Anchor::Start, REGULAR, scene.palette.text, Part::Legend));
+        let mut placed = Placed::new(name, at, Anchor::Start, REGULAR, scene.palette.text, Part::Legend);
+        // Common fonts are up to a sixth wider than the embedded one.
+        placed.tight = placed.rect.width() > (x - placed.rect.left) * 0.85;
+        layout.texts.push(placed);
     }
 }
