@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use thirtyfour::error::WebDriverResult;
+use thirtyfour::extensions::query::ElementQueryable;
 use thirtyfour::prelude::*;
 use tsdb::{Point, Rules, Store, StoreLimits, Timestamp};
 
@@ -57,21 +58,22 @@ async fn a_person_without_scripts_explores_a_metric() {
 async fn plain_journey(browser: &WebDriver, server: &str) -> WebDriverResult<()> {
     browser.goto(server).await?;
     assert!(!browser.find(By::Id("theme")).await?.is_displayed().await?, "what needs a script is not shown");
-    browser.find(By::Css("details[data-path=servers] > summary > a")).await?.click().await?;
-    browser.find(By::Css("details[data-path='servers.web01'] > summary > a")).await?.click().await?;
-    browser.find(By::LinkText("cpu")).await?.click().await?;
-    let name = browser.find(By::Css(".legend .name")).await?;
-    assert_eq!(name.text().await?, "servers.web01.cpu");
+    waited(browser, By::Css("details[data-path=servers] > summary > a")).await?.click().await?;
+    waited(browser, By::Css("details[data-path='servers.web01'] > summary > a")).await?.click().await?;
+    waited(browser, By::LinkText("cpu")).await?.click().await?;
+    assert_eq!(waited(browser, By::Css(".legend .name")).await?.text().await?, "servers.web01.cpu");
     let field = browser.find(By::Id("target")).await?;
     field.clear().await?;
     field.send_keys("servers.*.cpu").await?;
     browser.find(By::Css("#query .go")).await?.click().await?;
+    waited(browser, By::Css("tr[data-i='1']")).await?;
     assert_eq!(browser.find_all(By::Css(".plot .series")).await?.len(), 2);
-    browser.find(By::LinkText("1h")).await?.click().await?;
+    waited(browser, By::LinkText("1h")).await?.click().await?;
+    waited(browser, By::Css("#presets a[href*='from=-1h'][aria-current]")).await?;
     assert_eq!(browser.current_url().await?.query(), Some("target=servers.*.cpu&from=-1h&until=now"));
     browser.find(By::Id("search")).await?.send_keys("web02" + Key::Enter).await?;
-    browser.find(By::LinkText("servers.web02.cpu")).await?.click().await?;
-    assert_eq!(browser.find(By::Css(".legend .name")).await?.text().await?, "servers.web02.cpu");
+    waited(browser, By::LinkText("servers.web02.cpu")).await?.click().await?;
+    waited(browser, By::Css("tr[data-name='servers.web02.cpu']")).await?;
     Ok(())
 }
 
@@ -145,7 +147,8 @@ async fn zoom_and_back(browser: &WebDriver) -> WebDriverResult<()> {
     let whole = shown(browser).await?;
     let address = browser.current_url().await?;
     let plot = browser.find(By::Css(".plot")).await?;
-    let width = i64::from(number(browser, "return Math.round(document.querySelector('.plot').clientWidth)").await? as i32);
+    let width =
+        i64::from(number(browser, "return Math.round(document.querySelector('.plot').clientWidth)").await? as i32);
     browser
         .action_chain()
         .move_to_element_with_offset(&plot, -width / 4, 0)
@@ -219,7 +222,9 @@ async fn wrong_target(browser: &WebDriver) -> WebDriverResult<()> {
 async fn live(browser: &WebDriver) -> WebDriverResult<()> {
     let title = browser.find(By::Css(".when")).await?;
     browser.action_chain().move_to_element_center(&title).perform().await?;
-    browser.execute("document.activeElement.blur(); document.querySelector('.plot svg').dataset.old = 1", vec![]).await?;
+    browser
+        .execute("document.activeElement.blur(); document.querySelector('.plot svg').dataset.old = 1", vec![])
+        .await?;
     browser.action_chain().send_keys("l").perform().await?;
     until(browser, "return !('old' in document.querySelector('.plot svg').dataset)").await?;
     assert_eq!(string(browser, "return document.getElementById('live').ariaPressed").await?, "true");
@@ -272,6 +277,11 @@ async fn until(browser: &WebDriver, script: &str) -> WebDriverResult<()> {
     panic!("never came true: {script}\n{}", browser.source().await?);
 }
 
+/// The first such element, once the page that holds it is there.
+async fn waited(browser: &WebDriver, by: By) -> WebDriverResult<WebElement> {
+    browser.query(by).wait(PATIENCE, STEP).first().await
+}
+
 /// What stands in the elements, read at one moment: the page may exchange them at the next.
 async fn texts(browser: &WebDriver, css: &str) -> WebDriverResult<Vec<String>> {
     let script = format!("return [...document.querySelectorAll(\"{css}\")].map((element) => element.innerText)");
@@ -303,7 +313,9 @@ async fn field(browser: &WebDriver, name: &str) -> WebDriverResult<String> {
 
 /// The range on the page, in seconds.
 async fn shown(browser: &WebDriver) -> WebDriverResult<(i64, i64)> {
-    let of = async |name: &str| number(browser, &format!("return Number(document.getElementById('graph').dataset.{name})")).await;
+    let of = async |name: &str| {
+        number(browser, &format!("return Number(document.getElementById('graph').dataset.{name})")).await
+    };
     Ok((of("from").await? as i64, of("until").await? as i64))
 }
 

@@ -202,6 +202,7 @@ function pressed(event) {
   const { x } = place(event);
   if (x < scene.left || x > scene.left + scene.width) return;
   event.preventDefault();
+  document.activeElement?.blur(); // keys are the graph's now, not the query field's
   scene.frame.setPointerCapture(event.pointerId);
   scene.drag = { from: x, box: null };
   const done = (end) => {
