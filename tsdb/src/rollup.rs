@@ -93,17 +93,17 @@ impl Rollup {
     }
 }
 
-/// Addition that says which NaN comes out. The language leaves it open and compilers swap operands; the original's bytes
-/// are those of the processors it runs on, where the first NaN stays and `inf - inf` is the negative one.
+/// Addition that says which NaN comes out. The language leaves it open and compilers swap operands; this is what the
+/// original does as its interpreter is usually built: the later NaN stays, and `inf - inf` is the negative one.
 fn add(sum: f64, value: f64) -> f64 {
     const INDEFINITE: f64 = f64::from_bits(0xfff8_0000_0000_0000);
     let result = sum + value;
     if !result.is_nan() {
         result
-    } else if sum.is_nan() {
-        sum
     } else if value.is_nan() {
         value
+    } else if sum.is_nan() {
+        sum
     } else {
         INDEFINITE
     }
@@ -144,8 +144,9 @@ mod tests {
         assert_eq!(Rollup::Sum.apply(&[-0.0]).map(f64::to_bits), Some(0));
         assert!(Rollup::Max.apply(&[f64::NAN, 1.0]).is_some_and(f64::is_nan));
         assert_eq!(Rollup::Max.apply(&[1.0, f64::NAN]), Some(1.0));
-        let indefinite = Rollup::Sum.apply(&[f64::INFINITY, f64::NEG_INFINITY, f64::NAN]);
-        assert_eq!(indefinite.map(f64::to_bits), Some(0xfff8_0000_0000_0000));
+        let sum_bits = |values: &[f64]| Rollup::Sum.apply(values).map(f64::to_bits);
+        assert_eq!(sum_bits(&[f64::INFINITY, f64::NEG_INFINITY, 1.0]), Some(0xfff8_0000_0000_0000));
+        assert_eq!(sum_bits(&[f64::INFINITY, f64::NEG_INFINITY, f64::NAN]), Some(0x7ff8_0000_0000_0000));
     }
 
     #[test]
