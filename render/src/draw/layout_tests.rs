@@ -92,7 +92,7 @@ fn some_picture() -> impl Strategy<Value = Picture> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(150) })]
     #[test]
     fn labels_never_overlap_nor_leave_the_frame(
         series in prop::collection::vec(some_series(), 0..25),

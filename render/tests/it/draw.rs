@@ -16,7 +16,7 @@ fn series(name: &str, step: u32, values: Vec<f64>) -> Series {
         tags: [("name".to_owned(), name.to_owned())].into(),
         start: Timestamp(MIDNIGHT),
         end: Timestamp(MIDNIGHT + values.len() as i64 * i64::from(step)),
-        step: Step::new(step).unwrap(),
+        step: Step::new(step).expect("a step is not zero"),
         values,
         consolidation: Consolidation::Average,
         x_files_factor: 0.0,
@@ -41,7 +41,7 @@ fn picture() -> Picture {
     Picture {
         width: 480,
         height: 300,
-        zone: jiff::tz::TimeZone::get("Europe/Berlin").unwrap(),
+        zone: jiff::tz::TimeZone::get("Europe/Berlin").expect("the zones are bundled"),
         window: Window { from: Timestamp(MIDNIGHT), until: Timestamp(MIDNIGHT + 86_400) },
         ..Picture::default()
     }
@@ -70,17 +70,17 @@ fn titled() -> Picture {
 fn decoded(png: &[u8]) -> (u32, u32, Vec<u8>) {
     let mut decoder = png::Decoder::new(std::io::Cursor::new(png));
     decoder.set_transformations(png::Transformations::EXPAND);
-    let mut reader = decoder.read_info().unwrap();
-    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
-    let frame = reader.next_frame(&mut pixels).unwrap();
+    let mut reader = decoder.read_info().expect("a whole PNG");
+    let mut pixels = vec![0; reader.output_buffer_size().expect("a picture that fits into memory")];
+    let frame = reader.next_frame(&mut pixels).expect("a whole PNG");
     (frame.width, frame.height, pixels)
 }
 
 fn golden(name: &str, series: &[Series], picture: &Picture) {
-    let drawn = draw::png(series, picture).unwrap();
+    let drawn = draw::png(series, picture).expect("a picture");
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.png"));
     if std::env::var("KYMO_GOLDEN").as_deref() == Ok("write") {
-        std::fs::write(&path, &drawn).unwrap();
+        std::fs::write(&path, &drawn).expect("write the golden picture");
         return;
     }
     let kept = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}; KYMO_GOLDEN=write makes it", path.display()));
@@ -146,7 +146,7 @@ fn golden_staircase_on_two_axes() {
 fn attribute<'s>(svg: &'s str, name: &str) -> &'s str {
     let start =
         svg.find(&format!(" {name}=\"")).unwrap_or_else(|| panic!("{name} in {}", &svg[..400])) + name.len() + 3;
-    &svg[start..start + svg[start..].find('"').unwrap()]
+    &svg[start..start + svg[start..].find('"').expect("a closed attribute")]
 }
 
 #[test]
@@ -258,8 +258,8 @@ fn the_same_series_give_the_same_bytes() {
 /// The topmost row of the plot that a picture has ink in, left of the legend's and the axis' reach.
 fn highest_ink(series: &Series, picture: &Picture) -> usize {
     let picture = Picture { graph_only: true, hide_grid: true, ..picture.clone() };
-    let (width, _, pixels) = decoded(&draw::png(std::slice::from_ref(series), &picture).unwrap());
-    pixels.chunks(width as usize * 3).position(|row| row.iter().any(|&channel| channel < 200)).unwrap()
+    let (width, _, pixels) = decoded(&draw::png(std::slice::from_ref(series), &picture).expect("a picture"));
+    pixels.chunks(width as usize * 3).position(|row| row.iter().any(|&channel| channel < 200)).expect("a line")
 }
 
 #[test]

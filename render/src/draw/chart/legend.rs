@@ -72,7 +72,9 @@ pub(in crate::draw) fn measure(scene: &Scene<'_>, width: f32, height: f32) -> Ta
             continue;
         }
         let legible = (name / longest.max(1.0)).min(1.0);
-        let score = 2.0 * shown as f32 / rows.len() as f32 + 1.5 * legible + 0.15 * columns.len() as f32;
+        // A name cut by a letter is as much cut as by ten.
+        let cut = if legible < 1.0 { 0.4 } else { 0.0 };
+        let score = 2.0 * shown as f32 / rows.len() as f32 + 1.5 * legible - cut + 0.15 * columns.len() as f32;
         if best.as_ref().is_none_or(|(other, _)| score > *other + 1e-4) {
             let table = Table {
                 rows: Vec::new(),
