@@ -1,5 +1,6 @@
 //! What the whole program promises, checked from outside: one integration binary.
 
+mod browser;
 mod pipeline;
 mod running;
 mod statsd_cases;

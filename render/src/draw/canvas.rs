@@ -117,6 +117,8 @@ pub struct Label<'a> {
     pub weight: Weight,
     /// Its colour.
     pub color: Color,
+    /// It has neighbours: a reader's own font must not make it wider than this.
+    pub width_max: Option<f32>,
 }
 
 /// What a run of shapes belongs to. Pixels do not care; SVG writes it down for the page's scripts.

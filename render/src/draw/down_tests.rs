@@ -17,6 +17,7 @@ fn value() -> impl Strategy<Value = f64> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn every_column_shows_the_range_of_its_data(
         values in prop::collection::vec(value(), 1..3000),

@@ -4,6 +4,7 @@
 use super::canvas::{Anchor, Dash, Point, Rect};
 use super::chart::legend;
 use super::color::Color;
+use super::head;
 use super::scale::label::Unit;
 use super::scale::time::{self, TimeAxis};
 use super::scale::value::{self, ValueAxis, Wish, Zero};
@@ -46,6 +47,8 @@ pub(super) struct Placed {
     pub ink: Color,
     pub part: Part,
     pub rect: Rect,
+    /// Next to it stands another: no font may make it wider than its box.
+    pub tight: bool,
 }
 
 impl Placed {
@@ -59,7 +62,7 @@ impl Placed {
         };
         // From the top of capitals and their accents to the tail of a g, as drawn by the embedded faces.
         let rect = Rect::new(left, at.y - 0.78 * size, width, size * 1.02);
-        Placed { text, at, anchor, size, weight, ink, part, rect }
+        Placed { text, at, anchor, size, weight, ink, part, rect, tight: false }
     }
 }
 
@@ -102,16 +105,16 @@ pub(super) struct Layout {
 
 /// What there is room for, decided by the size alone.
 #[derive(Clone, Copy)]
-struct Show {
+pub(super) struct Show {
     x_axis: bool,
     dates: bool,
     y_axis: bool,
     grid: bool,
     legend: bool,
-    title: bool,
-    subtitle: bool,
-    zone: bool,
-    margin: f32,
+    pub title: bool,
+    pub subtitle: bool,
+    pub zone: bool,
+    pub margin: f32,
 }
 
 impl Show {
@@ -130,7 +133,8 @@ impl Show {
             zone: axes && !picture.hide_x_axis && w >= 260 && h >= 150,
             margin: match (picture.graph_only, w.min(h * 2)) {
                 (true, _) => 0.0,
-                (_, 0..200) => 4.0,
+                (_, 0..40) => 0.0,
+                (_, 40..200) => 4.0,
                 (_, 200..520) => 10.0,
                 _ => 16.0,
             },
@@ -143,7 +147,7 @@ impl Layout {
         let show = Show::of(scene);
         let (width, height) = (scene.picture.width as f32, scene.picture.height as f32);
         let mut texts = Vec::new();
-        let top = head(scene, show, &mut texts);
+        let top = head::place(scene, show, &mut texts);
         let foot = match (show.x_axis, show.dates) {
             (true, true) => 34.0,
             (true, false) => 20.0,
@@ -208,7 +212,7 @@ impl Layout {
         // Its labels in the colour of the series where there is but one.
         let mut rights = scene.traces.iter().filter(|trace| trace.right);
         let right_ink = match (rights.next(), rights.next()) {
-            (Some(only), None) => only.color,
+            (Some(only), None) => legible(only.color, scene),
             _ => muted,
         };
         let left = (&self.left, self.plot.left - 8.0, Anchor::End, muted);
@@ -352,59 +356,10 @@ impl Layout {
     }
 }
 
-/// Title, subtitle, zone and what the axes are called; gives the top of the plot.
-fn head(scene: &Scene<'_>, show: Show, texts: &mut Vec<Placed>) -> f32 {
-    let (picture, palette) = (scene.picture, &scene.palette);
-    if picture.graph_only {
-        return 0.0;
-    }
-    let (left, right) = (show.margin, picture.width as f32 - show.margin);
-    let given = |text: &Option<String>, shown: bool| {
-        let text = text.as_deref().unwrap_or_default();
-        (shown && !text.trim().is_empty()).then(|| text::clean(text).into_owned())
-    };
-    let title = given(&picture.title, show.title);
-    let subtitle = given(&picture.subtitle, show.subtitle);
-    let names = [given(&picture.vertical_title, show.subtitle), given(&picture.vertical_title_right, show.subtitle)];
-    let mut zone = show.zone.then(|| time::zone_name(scene.from, scene.until, &picture.zone));
-    let mut y = show.margin.min(10.0);
-    let mut put = |text: &str, y: f32, face: Face, ink: Color, corner: Option<String>, part: Part| {
-        let mut room = right - left;
-        if let Some(corner) = corner {
-            let placed =
-                Placed::new(corner, Point { x: right, y: y - 1.0 }, Anchor::End, SMALL, palette.muted, Part::Title);
-            // A corner that would leave no room for the text is not worth it.
-            if placed.rect.width() < room * 0.6 {
-                room -= placed.rect.width() + 16.0;
-                texts.push(placed);
-            }
-        }
-        let text = text::fit(text, face.0, face.1, room).into_owned();
-        if !text.is_empty() {
-            texts.push(Placed::new(text, Point { x: left, y }, Anchor::Start, face, ink, part));
-        }
-    };
-    let mut any = false;
-    if let Some(title) = &title {
-        y += 16.0;
-        put(title, y, TITLE, palette.text, zone.take(), Part::Title);
-        any = true;
-    }
-    if let Some(subtitle) = &subtitle {
-        y += if any { 17.0 } else { 13.0 };
-        put(subtitle, y, SUBTITLE, palette.muted, zone.take(), Part::Title);
-        any = true;
-    }
-    if names.iter().any(Option::is_some) || zone.is_some() {
-        y += if any { 20.0 } else { 12.0 };
-        let [name, right_name] = names;
-        // Of the two that may stand at the right, the name of the axis is the one that is asked for.
-        let corner = right_name.or(zone.take());
-        put(name.as_deref().unwrap_or_default(), y, SMALL, palette.muted, corner, Part::Axes);
-        any = true;
-    }
-    // Room for the upper half of the top tick's label.
-    (y + if any { 18.0 } else { 3.0 }).ceil()
+/// A series' colour as text: towards the ink until it can be read.
+fn legible(color: Color, scene: &Scene<'_>) -> Color {
+    let shades = (0..=10).map(|tenth| color.toward(scene.palette.text, tenth as f32 / 10.0));
+    shades.into_iter().find(|shade| shade.contrast(scene.palette.ground) >= 4.5).unwrap_or(scene.palette.text)
 }
 
 fn axes(scene: &Scene<'_>, plot_height: f32) -> (ValueAxis, Option<ValueAxis>) {
@@ -443,3 +398,7 @@ fn across(show: Show, left: &ValueAxis, right: Option<&ValueAxis>, within: Rect)
     let right_edge = right_edge.max(left_edge + 1.0);
     Rect { left: left_edge.round(), right: right_edge.round(), ..within }
 }
+
+#[cfg(test)]
+#[path = "layout_tests.rs"]
+mod tests;

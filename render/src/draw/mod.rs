@@ -11,6 +11,7 @@ mod color;
 mod dash;
 mod down;
 mod fill;
+mod head;
 mod layout;
 pub mod palette;
 mod pixels;

@@ -38,6 +38,10 @@ pub(super) struct Trace<'a> {
     pub start: f64,
     /// Seconds between two of `values`.
     pub step: f64,
+    /// Seconds between two of the series' own values.
+    pub source_step: f64,
+    /// How `values` were made of them, if they were.
+    pub consolidated: Option<Consolidation>,
     /// Of the series' own values within the window.
     pub summary: Option<Summary>,
     /// Smallest and largest of what is drawn.
@@ -102,10 +106,11 @@ impl<'a> Scene<'a> {
 
     /// Prefix of a picture's ids within one page; pictures of other content have others.
     pub(super) fn id(&self) -> String {
-        let mut text = format!("{:?}{:?}{}{}", self.picture.title, self.picture.subtitle, self.from, self.until);
-        self.traces.iter().for_each(|trace| text.push_str(trace.name));
-        text.push_str(&format!("{}x{}", self.picture.width, self.picture.height));
-        format!("k{:x}", palette::hash(text.as_bytes()))
+        let picture = self.picture;
+        let mut text = format!("{:?} {:?} {:?}", picture.title, picture.subtitle, (picture.width, picture.height));
+        let seen = |trace: &Trace<'_>| format!("{} {:?} {}", trace.name, trace.range, trace.color);
+        self.traces.iter().for_each(|trace| text.push_str(&seen(trace)));
+        format!("k{:x}", palette::hash(format!("{text}{} {}", self.from, self.until).as_bytes()))
     }
 }
 
@@ -195,6 +200,8 @@ fn trace<'a>(index: usize, series: &'a Series, picture: &Picture, from: i64, unt
         start: (start + step * shown.start as i64) as f64,
         values: zeroed(&series.values[shown]),
         step: step as f64,
+        source_step: step as f64,
+        consolidated: None,
         summary,
         range: summary.map(|s| (s.min, s.max)),
         color: Color::rgb(0),
@@ -219,6 +226,7 @@ fn consolidate(trace: &mut Trace<'_>, series: &Series, picture: &Picture, from: 
     trace.range = summary::of(&values).map(|s| (s.min, s.max));
     trace.values = Cow::Owned(values);
     trace.step = step;
+    trace.consolidated = Some(series.consolidation);
 }
 
 fn assign_roles(traces: &mut [Trace<'_>], series: &[Series], picture: &Picture) {

@@ -69,8 +69,37 @@ impl Mask {
         let (ux, uy) = if length > 1e-6 { (dx / length, dy / length) } else { (1.0, 0.0) };
         let segment = Segment { a, ux, uy, length, reach, peak };
         self.rows = (self.rows.0.min(top as usize), self.rows.1.max(bottom as usize + 1));
-        for row in top..=bottom {
-            self.row(&segment, row, bounds);
+        // Rows that meet no end of a steep segment are the most by far where points are dense.
+        let caps = reach * segment.ux.abs();
+        let (first, last) = (ceil(a.y + caps).max(top), floor(b.y - caps).min(bottom));
+        if segment.uy < 0.5 || first > last {
+            (top..=bottom).for_each(|row| self.row(&segment, row, bounds));
+            return;
+        }
+        (top..first).for_each(|row| self.row(&segment, row, bounds));
+        self.strip(&segment, (first, last), bounds);
+        (last + 1..=bottom).for_each(|row| self.row(&segment, row, bounds));
+    }
+
+    /// Rows where a steep segment is a strip without ends.
+    fn strip(&mut self, segment: &Segment, (first, last): (i32, i32), bounds: Bounds) {
+        let (slope, half) = (segment.ux / segment.uy, segment.reach / segment.uy);
+        for row in first..=last {
+            let center = segment.a.x + (row as f32 - segment.a.y) * slope;
+            let left = ceil(center - half).max(bounds.left);
+            let right = floor(center + half).min(bounds.right - 1);
+            if left > right {
+                continue;
+            }
+            let mut across = (left as f32 - center) * segment.uy;
+            let (left, right) = (left as usize, right as usize);
+            let span = &mut self.spans[row as usize];
+            *span = (span.0.min(left as u32), span.1.max(right as u32 + 1));
+            let row_start = row as usize * self.width;
+            for cell in &mut self.cells[row_start + left..=row_start + right] {
+                *cell = (*cell).max(segment.share(across));
+                across += segment.uy;
+            }
         }
     }
 
@@ -94,8 +123,7 @@ impl Mask {
         if first.min(last) >= 0.0 && first.max(last) <= segment.length {
             let mut across = segment.across(px, py);
             for cell in cells {
-                let share = (segment.reach - across.abs()).clamp(0.0, 1.0);
-                *cell = (*cell).max((share * segment.peak + 0.5) as u8);
+                *cell = (*cell).max(segment.share(across));
                 across += segment.uy;
             }
             return;
@@ -151,6 +179,13 @@ impl Segment {
 
     fn across(&self, px: f32, py: f32) -> f32 {
         px * self.uy - py * self.ux
+    }
+
+    /// Coverage at a distance from the middle line.
+    fn share(&self, across: f32) -> u8 {
+        let share = (self.reach - across.abs()).clamp(0.0, 1.0);
+        // The sum is within 0.5 and 255.5, so the cast only cuts.
+        (share * self.peak + 0.5) as u8
     }
 
     fn coverage(&self, px: f32, py: f32) -> u8 {

@@ -305,6 +305,9 @@ impl Canvas for Svg {
         if label.weight == Weight::Bold {
             self.body.push_str(" font-weight=\"700\"");
         }
+        if let Some(width) = label.width_max {
+            self.put(format_args!(" textLength=\"{}\" lengthAdjust=\"spacingAndGlyphs\"", Short(width)));
+        }
         self.fill_attribute(label.color);
         self.put(format_args!(">{}</text>", escape(label.text)));
     }

@@ -78,7 +78,7 @@ pub async fn home(State(serving): State<Arc<Serving>>, headers: HeaderMap, param
             listening: app.listening.clone(),
             cannot_write: health.cannot_write,
         };
-        Ok(page(app, &params, "Kymograph", &words, home::body(&view)))
+        Ok(page(app, &params, "Kymograph", &words, &home::body(&view)))
     };
     serving.workers.run(job).await
 }
@@ -107,7 +107,7 @@ pub async fn explore(
         view.outcome = outcome(&shared, &params, &view, phone)?;
         let wrong = matches!(view.outcome, Outcome::Refused { .. });
         let first = view.targets.first().map_or("Explore", String::as_str);
-        let mut reply = page(app, &params, &format!("{first} – Kymograph"), "", explore::body(&view));
+        let mut reply = page(app, &params, &format!("{first} – Kymograph"), "", &explore::body(&view));
         if wrong {
             *reply.status_mut() = StatusCode::BAD_REQUEST;
         }
@@ -158,7 +158,7 @@ fn is_expression(words: &str) -> bool {
     words.contains(['*', '(', '{', '[', '?', '|'])
 }
 
-fn page(app: &App, params: &Params, title: &str, search: &str, body: Html) -> Response {
+fn page(app: &App, params: &Params, title: &str, search: &str, body: &Html) -> Response {
     let scheme = match params.last("theme") {
         Some("light") => Scheme::Light,
         Some("dark") => Scheme::Dark,

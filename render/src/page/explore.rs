@@ -177,7 +177,7 @@ fn tools(page: &mut Html, view: &Explore) {
 fn cost(page: &mut Html, graph: &Graph) {
     let series = u64::try_from(graph.rows.len() + graph.left_out).unwrap_or(u64::MAX);
     page.raw("<p class=\"muted\">").text(&number::count(series));
-    page.raw(if series == 1 { " series, " } else { " series, " }).text(&number::count(graph.points));
+    page.raw(" series, ").text(&number::count(graph.points));
     page.raw(" points, one every ").text(&number::stretch(graph.step_secs)).raw(".");
     if graph.left_out > 0 {
         let left = u64::try_from(graph.left_out).unwrap_or(u64::MAX);

@@ -38,7 +38,7 @@ impl Html {
     }
 
     /// A part that was built by itself.
-    pub fn part(&mut self, part: Html) -> &mut Html {
+    pub fn part(&mut self, part: &Html) -> &mut Html {
         self.out.push_str(&part.out);
         self
     }

@@ -9,8 +9,9 @@ use crate::draw::LegendRow;
 pub fn write(page: &mut Html, rows: &[LegendRow]) {
     page.raw(
         "<table class=\"legend\"><caption class=\"unseen\">Series and their figures</caption><thead><tr>\
-         <th scope=\"col\">Series</th><th scope=\"col\" class=\"at\" hidden>at line</th>\
-         <th scope=\"col\">last</th><th scope=\"col\">min</th><th scope=\"col\">avg</th><th scope=\"col\">max</th>\
+         <th scope=\"col\">Series</th><th scope=\"col\" class=\"at\" hidden></th>\
+         <th scope=\"col\" class=\"last\">last</th><th scope=\"col\" class=\"min\">min</th>\
+         <th scope=\"col\" class=\"avg\">avg</th><th scope=\"col\" class=\"max\">max</th>\
          </tr></thead><tbody>",
     );
     for row in rows {

@@ -43,7 +43,7 @@ pub struct Frame<'a> {
 }
 
 /// A whole document around `body`.
-pub fn document(frame: &Frame<'_>, body: Html) -> String {
+pub fn document(frame: &Frame<'_>, body: &Html) -> String {
     let mut page = Html::new();
     page.raw("<!doctype html>\n<html lang=\"en\"");
     match frame.scheme {

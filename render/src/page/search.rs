@@ -54,7 +54,7 @@ mod tests {
     fn whole_words_come_before_letters() {
         let names: Vec<String> =
             ["api.upload.latency", "stats.up", "stats.gauges.cpu", "setup.x", "u.p"].map(str::to_owned).into();
-        assert_eq!(best(&names, "up", 10), ["stats.up", "api.upload.latency", "setup.x", "u.p"]);
+        assert_eq!(best(&names, "up", 10), ["stats.up", "api.upload.latency", "setup.x", "u.p", "stats.gauges.cpu"]);
         assert_eq!(best(&names, "API lat", 10), ["api.upload.latency"]);
         assert_eq!(best(&names, "gcpu", 10), ["stats.gauges.cpu"]);
         assert_eq!(best(&names, "up", 1), ["stats.up"]);

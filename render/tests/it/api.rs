@@ -106,7 +106,7 @@ async fn our_own_failures_tell_nothing_of_our_insides() {
 async fn times_follow_now_and_zone() {
     let app = app(two());
     let reply = get(&app, "/render?target=a.c&format=csv&from=-10s&now=1712060003&tz=Asia/Kathmandu").await;
-    assert_eq!(reply.text(), "a.c,2024-04-02 17:58:20,2.5\r\n".replace("17:58:20", "17:58:20"));
+    assert_eq!(reply.text(), "a.c,2024-04-02 17:58:20,2.5\r\n");
     let unknown = get(&app, "/render?target=a.c&format=csv&from=-10s&tz=Nowhere/Land").await;
     assert!(unknown.text().starts_with("a.c,2024-04-02 14:37:20"), "{}", unknown.text());
     let turned = get(&app, "/render?target=a.c&format=raw&from=now&until=-20s").await;

@@ -1,7 +1,11 @@
-//! The server as its clients see it: over the router or a socket, from made-up series or the recorded tree.
+//! Pictures against golden ones, and the server as its clients see it: over the router or a socket, from made-up series
+//! or the recorded tree.
+// A test that cannot go on says so by panicking, in its helpers as well.
+#![allow(clippy::unwrap_used)]
 
 mod api;
 mod ask;
+mod draw;
 mod hostile;
 mod judge;
 mod page;

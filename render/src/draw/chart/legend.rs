@@ -72,7 +72,9 @@ pub(in crate::draw) fn measure(scene: &Scene<'_>, width: f32, height: f32) -> Ta
             continue;
         }
         let legible = (name / longest.max(1.0)).min(1.0);
-        let score = 2.0 * shown as f32 / rows.len() as f32 + 1.5 * legible + 0.15 * columns.len() as f32;
+        // A name cut by a letter is as much cut as by ten.
+        let cut = if legible < 1.0 { 0.4 } else { 0.0 };
+        let score = 2.0 * shown as f32 / rows.len() as f32 + 1.5 * legible - cut + 0.15 * columns.len() as f32;
         if best.as_ref().is_none_or(|(other, _)| score > *other + 1e-4) {
             let table = Table {
                 rows: Vec::new(),
@@ -211,6 +213,9 @@ impl Table {
         }
         let name = text::fit_around(&row.name, apart, REGULAR.0, REGULAR.1, x - left - SWATCH).into_owned();
         let at = Point { x: left + SWATCH, y: baseline };
-        layout.texts.push(Placed::new(name, at, Anchor::Start, REGULAR, scene.palette.text, Part::Legend));
+        let mut placed = Placed::new(name, at, Anchor::Start, REGULAR, scene.palette.text, Part::Legend);
+        // Common fonts are up to a sixth wider than the embedded one.
+        placed.tight = placed.rect.width() > (x - placed.rect.left) * 0.85;
+        layout.texts.push(placed);
     }
 }

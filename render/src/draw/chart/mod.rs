@@ -99,6 +99,7 @@ fn write(canvas: &mut dyn Canvas, placed: &Placed) {
         size: placed.size,
         weight: placed.weight,
         color: placed.ink,
+        width_max: placed.tight.then(|| placed.rect.width()),
     });
 }
 

@@ -55,12 +55,15 @@ export function hush(svg, index) {
   for (const group of svg.querySelectorAll('.series')) group.classList.toggle('loud', Number(group.dataset.i) === index);
 }
 
-// Values at the crosshair, in a column of their own on small screens, where a floating box would cover the graph.
-export function readOut(values) {
+// Values at the crosshair take the place of the last ones on small screens, where a floating box would cover the graph.
+export function readOut(values, moment) {
   if (!table) return;
-  const narrow = matchMedia('(max-width:640px)').matches;
-  for (const cell of table.querySelectorAll('.at')) cell.hidden = !values || !narrow;
-  for (const row of values && narrow ? table.querySelectorAll('tbody tr') : []) {
+  const shown = values !== null && matchMedia('(max-width:640px)').matches;
+  for (const cell of table.querySelectorAll('.at')) cell.hidden = !shown;
+  for (const cell of table.querySelectorAll('.last,.avg')) cell.hidden = shown;
+  if (!shown) return;
+  table.querySelector('th.at').textContent = moment;
+  for (const row of table.querySelectorAll('tbody tr')) {
     row.querySelector('td.at').textContent = values.get(row.dataset.name) ?? '';
   }
 }

@@ -19,7 +19,7 @@ function isLookedAt() {
   const graph = plot();
   const selecting = !getSelection().isCollapsed;
   const reading = document.querySelector('#graph details[open], .legend:hover, .legend :focus, #suggestions:not([hidden])');
-  return selecting || reading || graph?.matches(':hover, :focus');
+  return selecting || reading || graph?.matches(':hover, :focus-visible');
 }
 
 function schedule() {

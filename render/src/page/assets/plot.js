@@ -27,10 +27,10 @@ export function attach(graph) {
   };
   frame.classList.add('ready');
   frame.addEventListener('pointermove', moved);
-  frame.addEventListener('pointerleave', () => scene?.drag || clear());
+  // A finger leaves when it lifts; what it pointed at stays until it points elsewhere.
+  frame.addEventListener('pointerleave', (event) => scene?.drag || event.pointerType === 'touch' || clear());
   frame.addEventListener('pointerdown', pressed);
   frame.addEventListener('dblclick', out);
-  frame.addEventListener('keydown', steered);
   frame.addEventListener('blur', clear);
   frame.addEventListener('focus', load);
   frame.addEventListener('pointerenter', load, { once: true });
@@ -72,7 +72,7 @@ function match(own, answer) {
     const step = points.length > 1 ? points[1][1] - start : 1;
     return {
       name: row.dataset.name, index: Number(row.dataset.i), points, start, step,
-      color: row.querySelector('.swatch path').getAttribute('stroke'),
+      swatch: row.querySelector('.swatch'), color: row.querySelector('.swatch path').getAttribute('stroke'),
     };
   });
 }
@@ -139,7 +139,7 @@ function draw(rows, y) {
   const near = y === null ? null
     : present.reduce((best, row) => (!best || distance(row) < distance(best) ? row : best), null);
   tell(rows, near);
-  readOut(new Map(rows.map((row) => [row.series.name, label(row.value)])));
+  readOut(new Map(rows.map((row) => [row.series.name, label(row.value)])), moment(at));
   hush(scene.svg, near && distance(near) < 30 && present.length > 1 ? near.series.index : null);
 }
 
@@ -165,12 +165,8 @@ function tell(rows, near) {
   const table = make('table');
   for (const row of order.slice(0, TIP_ROWS)) {
     const line = make('tr', undefined, row === near ? 'near' : '');
-    const swatch = document.createElementNS(SVG, 'svg');
-    swatch.setAttribute('width', 12);
-    swatch.setAttribute('height', 10);
-    swatch.append(shape('path', { d: 'M1 5h10', stroke: row.series.color, 'stroke-width': 4 }));
     const key = make('td');
-    key.append(swatch);
+    key.append(row.series.swatch.cloneNode(true));
     line.append(key, make('td', row.series.name), make('td', label(row.value)));
     table.append(line);
   }
@@ -201,11 +197,12 @@ function clear() {
 // ---- zoom
 
 function pressed(event) {
-  if (!scene || event.button !== 0 || event.pointerType === 'touch') return;
+  if (!scene || event.button !== 0) return;
+  if (event.pointerType === 'touch') return moved(event);
   const { x } = place(event);
   if (x < scene.left || x > scene.left + scene.width) return;
   event.preventDefault();
-  scene.frame.focus({ preventScroll: true });
+  document.activeElement?.blur(); // keys are the graph's now, not the query field's
   scene.frame.setPointerCapture(event.pointerId);
   scene.drag = { from: x, box: null };
   const done = (end) => {
@@ -282,7 +279,6 @@ function shift(ranges) {
 // ---- keys
 
 function steered(event) {
-  if (!scene || (event.key !== 'ArrowLeft' && event.key !== 'ArrowRight')) return;
   event.preventDefault();
   const step = Math.max(Number(scene.graph.dataset.step), (scene.until - scene.from) / scene.width);
   const by = step * (event.shiftKey ? 10 : 1) * (event.key === 'ArrowLeft' ? -1 : 1);
@@ -300,6 +296,7 @@ function speak() {
 
 document.addEventListener('keydown', (event) => {
   if (event.target.closest?.('input,textarea,dialog') || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (scene && (event.key === 'ArrowLeft' || event.key === 'ArrowRight')) steered(event);
   if (event.key === 'Backspace') out();
   if (event.key === '[') shift(-1);
   if (event.key === ']') shift(1);
@@ -311,6 +308,6 @@ const label = (value) =>
 
 // Another picture came in under a crosshair that stands still.
 onSwap(() => setTimeout(() => {
-  if (at !== null && scene && plot()?.matches(':hover, :focus')) point(inside(at));
+  if (at !== null && scene && plot()?.matches(':hover, :focus-visible')) point(inside(at));
   else at = null;
 }));
