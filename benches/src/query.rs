@@ -58,7 +58,7 @@ fn render_json(size: Size) -> Measured {
     store.write(NOW, &(1..=8640).map(point).collect::<Vec<_>>());
     measure("query/render_json_day_of_one_series", MS_PER_REQUEST, size.rounds, 20, || {
         for _ in 0..20 {
-            let body = encode::json::encode(&answer(&store, "web.load"), Nulls::Kept, Layout::OneLine);
+            let body = encode::json::encode(&answer(&store, "web.load"), Nulls::Kept, Layout::Line);
             assert!(body.len() > 1440);
         }
     })

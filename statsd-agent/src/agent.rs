@@ -72,6 +72,7 @@ impl Agent {
             links,
             requests: asked,
             edges: Edges::new(config.flush.align, interval_ms, clock(), config.flush.taken_until_ms),
+            silent_until_heard: config.flush.silent_until_heard,
             shared: Arc::clone(&shared),
             clock,
         };

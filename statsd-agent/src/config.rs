@@ -130,6 +130,9 @@ pub struct Flush {
     /// On the wall clock, no flush is dated at or before this moment (epoch): an agent before this one has flushed the
     /// interval that ends there.
     pub taken_until_ms: u64,
+    /// Nothing is flushed before the first datagram, not even the agent's own statistics: a whisper tree that is only
+    /// looked at stays as it is.
+    pub silent_until_heard: bool,
     /// Which statistics of a timer.
     pub timers: TimerStatistics,
     /// What becomes of series without samples.
@@ -144,6 +147,7 @@ impl Default for Flush {
             interval_ms: 10_000,
             align: Align::ProcessStart,
             taken_until_ms: 0,
+            silent_until_heard: false,
             timers: TimerStatistics::default(),
             idle: Idle::default(),
             names: Names::default(),

@@ -76,6 +76,7 @@ fn lay_over(agent: &mut Config, settings: &Settings) {
         agent.flush.interval_ms = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
     }
     agent.flush.align = Align::WallClock;
+    agent.flush.silent_until_heard = true;
     agent.carbon = vec![CarbonListen::Tcp(settings.carbon), CarbonListen::Udp(settings.carbon)];
     // statsd's console can delete series: beside a store it is nobody's business but this machine's.
     if let Some(console) = &mut agent.console {

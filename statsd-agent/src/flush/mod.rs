@@ -55,6 +55,8 @@ pub struct Flusher {
     pub requests: Receiver<Request>,
     /// When to flush.
     pub edges: Edges,
+    /// [`crate::config::Flush::silent_until_heard`].
+    pub silent_until_heard: bool,
     /// What all threads see.
     pub shared: Arc<Shared>,
     /// Milliseconds since the epoch.
@@ -118,6 +120,9 @@ impl Flusher {
     }
 
     fn flush(&mut self, edge_ms: u64, now_ms: u64) {
+        if self.silent_until_heard && self.shared.counters.datagrams.get() == 0 {
+            return;
+        }
         let date = self.edges.date_secs(edge_ms, now_ms);
         let clock = self.clock;
         let measure = move || clock().saturating_sub(now_ms);
