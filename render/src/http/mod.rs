@@ -6,6 +6,7 @@
 mod asset;
 mod find;
 mod names;
+mod overview;
 mod pages;
 
 mod params;
@@ -34,7 +35,7 @@ use workers::Workers;
 struct Serving {
     app: App,
     workers: Workers,
-    choice: pages::Choice,
+    choice: overview::Choice,
     names: names::Names,
 }
 
@@ -66,7 +67,7 @@ pub fn router(app: App) -> Router {
         .with_state(Arc::new(Serving {
             app,
             workers,
-            choice: pages::Choice::default(),
+            choice: overview::Choice::default(),
             names: names::Names::default(),
         }))
 }

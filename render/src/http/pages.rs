@@ -2,55 +2,29 @@
 
 use crate::app::App;
 use crate::catalogue::Catalogue;
-use crate::draw::{self, Picture};
+use crate::draw::Picture;
 use crate::error::Error;
-use crate::page::busiest::{self, Panel};
+use crate::page::busiest;
 use crate::page::explore::{self, Explore, Outcome};
-use crate::page::home::{self, Card, Home, Tile};
+use crate::page::home;
 use crate::page::html::Html;
-use crate::page::tree::{Level, Node, SHOWN_MAX};
 use crate::page::{Frame, Scheme, document, graph, link, search};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use query::Series;
-use std::sync::{Arc, Mutex, PoisonError};
-use tsdb::{Timestamp, Window};
+use std::sync::Arc;
 
 use super::Serving;
+use super::overview;
 use super::params::Params;
 use super::reply;
 use super::times::Span;
 
-/// How long a choice of the busiest graphs stands.
-const CHOICE_SECS: i64 = 30;
-/// Graphs on the first page.
-const PANELS: usize = 6;
-/// Figures on the first page.
-const TILES_MAX: usize = 12;
 /// Names that a search finds.
 const FOUND_MAX: usize = 40;
 /// Names that are offered while one types.
 const OFFERED_MAX: usize = 12;
-
-/// The busiest graphs as they were last chosen. Locked only to copy a few strings in or out.
-#[derive(Default)]
-pub struct Choice(Mutex<Option<(Timestamp, Vec<Panel>)>>);
-
-impl Choice {
-    fn get(&self, catalogue: &dyn Catalogue, names: &[String], now: Timestamp) -> Vec<Panel> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((at, panels)) = kept
-            && (0..CHOICE_SECS).contains(&(now - at))
-            && !panels.is_empty()
-        {
-            return panels;
-        }
-        let panels = busiest::choose(catalogue, names, now, PANELS);
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, panels.clone()));
-        panels
-    }
-}
 
 /// `/`
 pub async fn home(State(serving): State<Arc<Serving>>, headers: HeaderMap, params: Params) -> Result<Response, Error> {
@@ -67,17 +41,9 @@ pub async fn home(State(serving): State<Arc<Serving>>, headers: HeaderMap, param
         if is_expression(&words) {
             return Ok(Redirect::to(&link::explore(&words, "-6h")).into_response());
         }
-        let health = (app.health)();
         let found = || search::best(&leaves, &words, FOUND_MAX).into_iter().map(str::to_owned).collect();
-        let view = Home {
-            tiles: health.figures.into_iter().take(TILES_MAX).map(|figure| tile(app, now, figure)).collect(),
-            cards: cards(app, now, shared.choice.get(&*app.catalogue, &leaves, now), phone),
-            names: level(&*app.catalogue, "", params.filled("path").unwrap_or(""))?,
-            empty: !leaves.iter().any(|name| !busiest::is_about_ourselves(name)),
-            search: (!words.is_empty()).then(|| (words.clone(), found())),
-            listening: app.listening.clone(),
-            cannot_write: health.cannot_write,
-        };
+        let mut view = overview::gather(&shared, &leaves, now, params.filled("path").unwrap_or(""), phone)?;
+        view.search = (!words.is_empty()).then(|| (words.clone(), found()));
         Ok(page(app, &params, "Kymograph", &words, &home::body(&view)))
     };
     serving.workers.run(job).await
@@ -224,7 +190,8 @@ fn size(params: &Params, phone: bool) -> Result<(u32, u32), Error> {
     Ok((u32::try_from(width).unwrap_or(1120), height))
 }
 
-fn answer(source: &dyn Catalogue, app: &App, targets: &[String], span: &Span) -> Result<Vec<Series>, query::Error> {
+/// The series of some targets, within the server's limits.
+pub fn answer(source: &dyn Catalogue, app: &App, targets: &[String], span: &Span) -> Result<Vec<Series>, query::Error> {
     let request = query::Request {
         targets,
         window: span.window,
@@ -234,59 +201,4 @@ fn answer(source: &dyn Catalogue, app: &App, targets: &[String], span: &Span) ->
         limits: app.limits.query.clone(),
     };
     Ok(query::answer(source, &request)?.series)
-}
-
-/// The last hour, in the server's zone.
-fn last_hour(app: &App, now: Timestamp) -> Span {
-    Span { window: Window { from: now - 3600, until: now }, now, zone: app.zone.clone() }
-}
-
-fn tile(app: &App, now: Timestamp, figure: crate::app::Figure) -> Tile {
-    let span = last_hour(app, now);
-    let course = figure.target.and_then(|target| {
-        // A figure without its course is still a figure.
-        let series = answer(&*app.own, app, std::slice::from_ref(&target), &span).ok()?;
-        Some((graph::spark(series.first()?, span.window), target))
-    });
-    Tile { label: figure.label, value: figure.value, unit: figure.unit, is_loss: figure.is_loss, course }
-}
-
-fn cards(app: &App, now: Timestamp, chosen: Vec<Panel>, phone: bool) -> Vec<Card> {
-    let span = last_hour(app, now);
-    let draw = |panel: &Panel| {
-        let series = answer(&*app.catalogue, app, std::slice::from_ref(&panel.target), &span).ok()?;
-        let picture = Picture {
-            width: if phone { 380 } else { 590 },
-            height: 180,
-            zone: span.zone.clone(),
-            window: span.window,
-            unit: panel.unit.clone(),
-            hide_legend: true,
-            live: true,
-            ..Picture::default()
-        };
-        Some((graph::picture_of(&series, &picture).ok()?, draw::legend(&series, &picture)))
-    };
-    chosen.into_iter().map(|panel| Card { drawn: draw(&panel), panel }).collect()
-}
-
-/// The content of a folder; folders on the way to `open` have theirs inside.
-fn level(catalogue: &dyn Catalogue, path: &str, open: &str) -> Result<Level, Error> {
-    let pattern = if path.is_empty() { "*".to_owned() } else { format!("{}.*", link::target_of(path)) };
-    let mut found = catalogue.find(&pattern).map_err(Error::Names)?;
-    // A `?` in the pattern may have met a sibling.
-    found.retain(|node| path.is_empty() || node.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')));
-    found.sort_by(|a, b| (a.leaf, &a.path).cmp(&(b.leaf, &b.path)));
-    let more = found.len().saturating_sub(SHOWN_MAX);
-    found.truncate(SHOWN_MAX);
-    let opened = |node: &query::source::Node| {
-        !node.leaf && open.strip_prefix(&node.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    };
-    let mut nodes = Vec::with_capacity(found.len());
-    for node in found {
-        let inside = if opened(&node) { Some(level(catalogue, &node.path, open)?) } else { None };
-        let name = node.path.rsplit('.').next().unwrap_or(&node.path).to_owned();
-        nodes.push(Node { name, path: node.path, leaf: node.leaf, inside });
-    }
-    Ok(Level { path: path.to_owned(), nodes, more })
 }

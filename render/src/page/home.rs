@@ -13,6 +13,8 @@ pub struct Home {
     pub tiles: Vec<Tile>,
     /// The busiest graphs.
     pub cards: Vec<Card>,
+    /// How far back the graphs reach, as Graphite writes it: `-1h`.
+    pub since: String,
     /// The names as a tree.
     pub names: Level,
     /// Whether nothing but the server itself has sent anything yet.
@@ -58,7 +60,7 @@ pub fn body(view: &Home) -> Html {
     if view.empty {
         start(&mut page, &view.listening);
     } else {
-        busiest(&mut page, &view.cards);
+        busiest(&mut page, view);
         page.raw("<section id=\"names\"><h2>All metrics</h2>");
         tree::write(&mut page, &view.names);
         page.raw("</section>");
@@ -91,22 +93,22 @@ fn health(page: &mut Html, view: &Home) {
         page.raw("<span class=\"label\">").text(&tile.label).raw("</span><b>");
         page.text(&value_label(tile.value, &tile.unit)).raw("</b>");
         if let Some((svg, target)) = &tile.course {
-            page.raw("<a href=\"").text(&link::explore(target, "-1h")).raw("\" aria-label=\"").text(&tile.label);
-            page.raw(", the last hour\">").picture(svg).raw("</a>");
+            page.raw("<a href=\"").text(&link::explore(target, &view.since)).raw("\" aria-label=\"").text(&tile.label);
+            page.raw(", its recent course\">").picture(svg).raw("</a>");
         }
         page.raw("</div>");
     }
     page.raw("</div></section>\n");
 }
 
-fn busiest(page: &mut Html, cards: &[Card]) {
+fn busiest(page: &mut Html, view: &Home) {
     page.raw("<section id=\"busiest\" data-part data-live><h2>Busiest in the last half hour</h2>");
-    if cards.is_empty() {
+    if view.cards.is_empty() {
         page.raw("<p class=\"muted\">Nothing has changed in the last half hour. Older metrics are below.</p>");
     }
     page.raw("<div class=\"cards\">");
-    for Card { panel, drawn } in cards {
-        page.raw("<article class=\"card\"><h3><a href=\"").text(&link::explore(&panel.target, "-1h")).raw("\">");
+    for Card { panel, drawn } in &view.cards {
+        page.raw("<article class=\"card\"><h3><a href=\"").text(&link::explore(&panel.target, &view.since)).raw("\">");
         page.text(&panel.title).raw("</a> <span class=\"muted\">").text(panel.what).raw("</span></h3>");
         match drawn {
             Some((svg, rows)) => {

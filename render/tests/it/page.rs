@@ -51,6 +51,17 @@ async fn the_first_page_is_full_when_it_arrives() {
     assert!(page.len() < 400_000);
 }
 
+/// An hour of nothing with five minutes of lines at its end tells less than five minutes.
+#[tokio::test]
+async fn a_server_that_has_just_begun_shows_what_it_has() {
+    let begun = crate::scripted::NOW.0 - 700;
+    let series = Scripted::default().with("stats.young", move |at| if at < begun { tsdb::GAP } else { 1.0 });
+    let page = get(&app(series), "/").await;
+    assert!(page.text().contains("data-from=\"1712067950\" data-until=\"1712068643\""), "{}", page.text());
+    assert!(page.text().contains("/explore?target=stats.young&amp;from=-12min&amp;until=now"));
+    assert!(get(&busy(), "/").await.text().contains("&amp;from=-1h&amp;"));
+}
+
 #[tokio::test]
 async fn the_tree_opens_without_scripts() {
     let page = get(&busy(), "/?path=servers.web01").await;
