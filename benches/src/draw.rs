@@ -11,7 +11,7 @@ const START: Timestamp = Timestamp(1_700_000_000);
 
 /// A noisy series: the same numbers at every call.
 fn series(number: usize, points: usize) -> Series {
-    let mut state = number as u64 * 0x9e37_79b9_7f4a_7c15 + 1;
+    let mut state = (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) + 1;
     let mut noise = || {
         state ^= state << 13;
         state ^= state >> 7;

@@ -155,19 +155,19 @@ impl Writer {
         let mut points = Vec::new();
         for (name, total) in self.stages.counts() {
             let before = self.before.insert(name.clone(), total).unwrap_or(0);
-            points.extend(self.point(format!("kymo.{name}.count"), at, total.saturating_sub(before) as f64));
+            points.extend(self.point(&format!("kymo.{name}.count"), at, total.saturating_sub(before) as f64));
         }
         for (name, value) in self.stages.gauges() {
-            points.extend(self.point(format!("kymo.{name}"), at, value));
+            points.extend(self.point(&format!("kymo.{name}"), at, value));
         }
         self.own.write(clock::now(), &points);
     }
 
-    fn point(&mut self, name: String, at: Timestamp, value: f64) -> Option<Point> {
-        let series = match self.ids.get(&name) {
+    fn point(&mut self, name: &str, at: Timestamp, value: f64) -> Option<Point> {
+        let series = match self.ids.get(name) {
             Some(&series) => series,
             // Refused only when the store is full of series; it counts that itself.
-            None => *self.ids.entry(name.clone()).or_insert(self.own.resolve(&name).ok()?),
+            None => *self.ids.entry(name.to_string()).or_insert(self.own.resolve(name).ok()?),
         };
         Some(Point { series, at, value })
     }

@@ -2,6 +2,7 @@
 //! warning. docs/wire.md lists the keys.
 
 use super::js_object;
+use super::kymo_toml::read_bounded;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::{Map, Value};
 use statsd_agent::config::{Config, Console, Idle, Names, Server, TimerStatistics};
@@ -10,13 +11,9 @@ use statsd_agent::flush::number::js;
 use statsd_agent::flush::outlet::Protocol;
 use statsd_agent::flush::statistics::{Bin, Histogram, Percentile};
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Read;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
-/// A configuration file larger than this is a mistake, not a configuration.
-const FILE_BYTES_MAX: u64 = 1 << 20;
 /// Unsent flushes kept while Graphite is away; statsd keeps none.
 const SPOOL_BYTES: usize = 16 << 20;
 
@@ -50,11 +47,7 @@ pub struct StatsdFile {
 
 /// Reads the file; errors name it and the key.
 pub fn read(path: &Path) -> Result<StatsdFile> {
-    let file = File::open(path).with_context(|| format!("open {}", path.display()))?;
-    let mut text = String::new();
-    let read =
-        file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).with_context(|| format!("read {}", path.display()))?;
-    ensure!(read as u64 <= FILE_BYTES_MAX, "{} is larger than {FILE_BYTES_MAX} bytes", path.display());
+    let text = read_bounded(path)?;
     parse(&text).with_context(|| format!("read {}", path.display()))
 }
 
@@ -64,9 +57,9 @@ pub fn parse(text: &str) -> Result<StatsdFile> {
     let config_text = config_text(&map);
     let keys = map.keys().cloned().collect();
     let mut file = Keys { path: String::new(), map, warnings: Vec::new() };
-    let mut config = Config::default();
-    config.servers = servers(&mut file)?;
-    config.console = Some(Console { address: file.address("mgmt_address", "mgmt_port", 8126)?, config_text });
+    let servers = servers(&mut file)?;
+    let console = Console { address: file.address("mgmt_address", "mgmt_port", 8126)?, config_text };
+    let mut config = Config { servers, console: Some(console), ..Config::default() };
     flush(&mut file, &mut config)?;
     let carbon = carbon(&mut file)?;
     for key in ["automaticConfigReload"] {
@@ -95,7 +88,7 @@ fn servers(file: &mut Keys) -> Result<Vec<Server>> {
     let Value::Array(list) = list else { bail!(file.expected("servers", "a list of objects", &list)) };
     let mut servers = Vec::new();
     for (i, one) in list.into_iter().enumerate() {
-        let mut one = file.inner(format!("servers[{i}]"), one)?;
+        let mut one = file.inner(&format!("servers[{i}]"), one)?;
         servers.push(server(&mut one)?);
         file.absorb(one);
     }
@@ -127,7 +120,7 @@ fn server(file: &mut Keys) -> Result<Server> {
 fn flush(file: &mut Keys, config: &mut Config) -> Result<()> {
     if let Some(ms) = file.number("flushInterval")? {
         ensure!(
-            ms >= 10.0 && ms <= 86_400_000.0,
+            (10.0..=86_400_000.0).contains(&ms),
             "flushInterval: expected milliseconds from 10 to 86400000, found {ms}"
         );
         config.flush.interval_ms = ms.round() as u64;
@@ -185,7 +178,7 @@ fn histograms(file: &mut Keys) -> Result<Vec<Histogram>> {
     };
     let mut histograms = Vec::new();
     for (i, one) in list.into_iter().enumerate() {
-        let mut one = file.inner(format!("histogram[{i}]"), one)?;
+        let mut one = file.inner(&format!("histogram[{i}]"), one)?;
         let part_of_name = one.text("metric")?.unwrap_or_default();
         let bins = match one.take("bins") {
             Some(Value::Array(bins)) => bins,
@@ -207,7 +200,7 @@ fn names(file: &mut Keys) -> Result<Names> {
         names.own = own;
     }
     let Some(graphite) = file.take("graphite") else { return Ok(names) };
-    let mut graphite = file.inner("graphite".into(), graphite)?;
+    let mut graphite = file.inner("graphite", graphite)?;
     names.legacy = graphite.flag("legacyNamespace")?.unwrap_or(names.legacy);
     let parts = [
         ("globalPrefix", &mut names.global_prefix),
@@ -254,10 +247,10 @@ fn config_text(map: &Map<String, Value>) -> String {
     for (key, value) in map {
         match value {
             Value::Object(inner) => {
-                inner.iter().for_each(|(sub, value)| out += &format!("{key} > {sub}: {}\n", text(value)))
+                inner.iter().for_each(|(sub, value)| out += &format!("{key} > {sub}: {}\n", text(value)));
             }
             Value::Array(inner) => {
-                inner.iter().enumerate().for_each(|(i, value)| out += &format!("{key} > {i}: {}\n", text(value)))
+                inner.iter().enumerate().for_each(|(i, value)| out += &format!("{key} > {i}: {}\n", text(value)));
             }
             value => out += &format!("{key}: {}\n", text(value)),
         }
@@ -338,10 +331,10 @@ impl Keys {
         found.find(|address| address.is_ipv6() == v6 || host.contains(':')).with_context(wrong)
     }
 
-    fn inner(&self, path: String, value: Value) -> Result<Keys> {
+    fn inner(&self, path: &str, value: Value) -> Result<Keys> {
         match value {
             Value::Object(map) => Ok(Keys { path: format!("{}{path}.", self.path), map, warnings: Vec::new() }),
-            other => Err(self.expected(&path, "an object", &other)),
+            other => Err(self.expected(path, "an object", &other)),
         }
     }
 

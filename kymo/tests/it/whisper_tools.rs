@@ -24,7 +24,7 @@ fn create(path: &Path, step: &Value) {
     let archive =
         |pair: &Value| Archive { step: Step::new(int(&pair[0]) as u32).expect("a step"), points: int(&pair[1]) as u32 };
     let archives = step["archives"].as_array().expect("archives").iter().map(archive).collect();
-    let rollup: Rollup = step["agg"].as_str().unwrap_or("average").parse().ok().expect("a method");
+    let rollup: Rollup = step["agg"].as_str().unwrap_or("average").parse().expect("a method");
     let x_files_factor = step["xff"].as_f64().unwrap_or(0.5);
     let retention = Retention::new(archives).expect("valid");
     whisper::create(path, &retention, CreateOptions { x_files_factor, rollup, ..CreateOptions::default() })
@@ -74,7 +74,7 @@ fn tools_print_what_the_originals_print() {
                     Some(outcome) => score.note(&format!("{} step {i}", vector["id"]), outcome),
                     // The method of later steps depends on it.
                     None if step["tool"] == "whisper-set-aggregation-method.py" => {
-                        let rollup = step["args"][1].as_str().expect("a method").parse().ok().expect("a method");
+                        let rollup: Rollup = step["args"][1].as_str().expect("a method").parse().expect("a method");
                         whisper::set_rollup(&path, rollup).expect("set");
                         if let Some(factor) = step["args"][2].as_str() {
                             whisper::set_x_files_factor(&path, factor.parse().expect("a factor")).expect("set");
