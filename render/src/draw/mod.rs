@@ -18,6 +18,7 @@ mod pixels;
 mod png;
 mod scale;
 mod scene;
+mod signal;
 mod stroke;
 mod summary;
 mod svg;
@@ -28,6 +29,7 @@ pub use color::Color;
 pub use palette::Theme;
 pub use scale::label::{Unit, value as value_label};
 pub use scene::{LegendRow, legend};
+pub use signal::signal_unit;
 pub use summary::{Summary, of as summary};
 pub use svg::escape;
 
@@ -229,6 +231,7 @@ impl Error {
 /// Draws the series as a PNG of `width * scale` by `height * scale` pixels.
 pub fn png(series: &[Series], picture: &Picture) -> Result<Vec<u8>, Error> {
     let (width, height) = check(series, picture)?;
+    let picture = &*signal::in_its_unit(series, picture);
     let scene = scene::Scene::new(series, picture);
     let mut pixels = pixels::Pixels::new(width, height, picture.scale, scene.palette.ground);
     let layout = layout::Layout::new(&scene);
@@ -239,6 +242,7 @@ pub fn png(series: &[Series], picture: &Picture) -> Result<Vec<u8>, Error> {
 /// Draws the series as an SVG document that stands alone.
 pub fn svg(series: &[Series], picture: &Picture) -> Result<String, Error> {
     check(series, picture)?;
+    let picture = &*signal::in_its_unit(series, picture);
     let scene = scene::Scene::new(series, picture);
     let layout = layout::Layout::new(&scene);
     let ground = scene.palette.ground;

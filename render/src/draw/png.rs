@@ -4,8 +4,8 @@
 use super::Error;
 use png::{BitDepth, ColorType, DeflateCompression, Filter};
 
-/// The level from which on graphs no longer get smaller for the time it takes.
-const LEVEL: u8 = 2;
+/// Level 2 saves a sixth of the bytes for twice the time; a picture is looked at once and then cached.
+const LEVEL: u8 = 1;
 
 /// Encodes opaque pixels of four bytes each.
 pub(super) fn encode(rgba: &[u8], width: u32, height: u32) -> Result<Vec<u8>, Error> {

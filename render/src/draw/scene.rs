@@ -133,6 +133,7 @@ pub struct LegendRow {
 
 /// The legend of a picture: one row for each series, in their order, in the colours of [`super::svg`] and [`super::png`].
 pub fn legend(series: &[Series], picture: &Picture) -> Vec<LegendRow> {
+    let picture = &*super::signal::in_its_unit(series, picture);
     let (from, until) = edges(series, picture);
     let mut traces: Vec<Trace<'_>> =
         series.iter().enumerate().map(|(index, series)| trace(index, series, picture, from, until)).collect();

@@ -9,7 +9,7 @@
 //!
 //! The cost is bounded: with very many names only every n-th is looked at, and the choice is kept for a while.
 
-use crate::draw::Unit;
+use crate::draw::{Unit, signal_unit};
 use query::Source;
 use std::collections::BTreeMap;
 use tsdb::{Timestamp, Window};
@@ -112,7 +112,7 @@ fn subject_of(name: &str) -> Option<Subject> {
         let unit = match kind {
             Kind::Timer => Unit::Milliseconds,
             Kind::Counter => Unit::PerSecond,
-            Kind::Level | Kind::Plain => Unit::Si,
+            Kind::Level | Kind::Plain => signal_unit(name).unwrap_or_default(),
         };
         let panel = Panel { target, title: title.to_owned(), what, unit };
         Some(Subject { kind, panel, judged_by: name.to_owned() })

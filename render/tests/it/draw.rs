@@ -285,3 +285,13 @@ fn the_legend_for_pages_has_the_colours_of_the_picture() {
         assert!(svg.contains(&format!("stroke=\"{}\"", row.color)), "{}", row.name);
     }
 }
+
+#[test]
+fn vital_signs_are_drawn_in_their_unit() {
+    let heart = |name: &str| series(name, 60, vec![60.0, 65.0, 70.0]);
+    let unit = |all: &[Series], picture: &Picture| draw::svg(all, picture).unwrap().contains(" bpm<");
+    let (one, other) = (heart("stats.gauges.vitals.dev1.hr"), heart("stats.gauges.vitals.dev2.hr"));
+    assert!(unit(&[one.clone(), other], &picture()));
+    assert!(!unit(&[one.clone(), heart("web.load")], &picture()), "no unit in common");
+    assert!(!unit(&[one], &Picture { unit: Unit::Plain, ..picture() }), "a unit that was asked for stays");
+}
