@@ -1,5 +1,6 @@
 //! What the whole program promises, checked from outside: one integration binary.
 
+mod agent;
 mod browser;
 mod pipeline;
 mod running;

@@ -355,6 +355,9 @@ impl Book {
                 self.evicted += 1;
             }
         }
+        if self.evicted == 0 {
+            return;
+        }
         let Book { order, series, .. } = self;
         for ids in order {
             ids.retain(|&id| !series[id as usize].name.is_empty());
