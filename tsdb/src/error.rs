@@ -3,6 +3,7 @@
 
 use crate::name::NameError;
 use crate::retention::RetentionError;
+use crate::time::Step;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -62,12 +63,12 @@ pub enum Error {
         until: i64,
     },
     /// The file has no archive of the step that was asked for.
-    #[error("{} has no archive of {step} s", .path.display())]
+    #[error("{} has no archive of {} s", .path.display(), .step.secs())]
     NoArchive {
         /// The file.
         path: PathBuf,
-        /// The step in seconds.
-        step: u64,
+        /// The step.
+        step: Step,
     },
     /// Two files that should have the same archives do not.
     #[error("{} and {} have different archives; resize one of them first", .left.display(), .right.display())]

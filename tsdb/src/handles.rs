@@ -16,9 +16,6 @@ const SHARDS: usize = 64;
 /// noticed. A deleted, replaced or shortened file is noticed at the next write.
 const REOPEN_SECS: i64 = 60;
 
-/// Descriptors left to sockets and readers when the process may have few.
-const SPARE_DESCRIPTORS: usize = 128;
-
 pub(crate) struct Handles {
     shards: Box<[Mutex<Shard>]>,
     per_shard: usize,
@@ -41,10 +38,10 @@ struct Kept {
 }
 
 impl Handles {
-    /// At most about `open_files`, and less than the process may open.
+    /// At most about `open_files`, and at most half of what the process may open: the rest is for sockets and readers.
     pub(crate) fn new(open_files: usize) -> Handles {
-        let allowed = descriptors().map_or(open_files, |limit| limit.saturating_sub(SPARE_DESCRIPTORS).max(limit / 2));
-        let per_shard = (open_files.min(allowed) / SHARDS).max(1);
+        let allowed = descriptors().map_or(open_files, |limit| open_files.min(limit / 2));
+        let per_shard = (allowed / SHARDS).max(1);
         let shard = || Shard { kept: HashMap::new(), clock: VecDeque::new(), scratch: Scratch::default() };
         Handles { shards: (0..SHARDS).map(|_| Mutex::new(shard())).collect(), per_shard }
     }

@@ -46,16 +46,15 @@ pub fn create(path: &Path, retention: &Retention, options: CreateOptions) -> Res
         return Err(Error::Exists(path.to_owned()));
     }
     let bytes = header.encode().ok_or_else(|| too_large(path))?;
-    let hidden = hidden_beside(path);
-    let written = write(&hidden, &bytes, header.file_bytes(), options.fill).map_err(Error::io("create", path));
+    let (hidden, file) = open_beside(path).map_err(Error::io("create", path))?;
+    let written = write(file, &bytes, header.file_bytes(), options.fill).map_err(Error::io("create", path));
     let linked = written.and_then(|()| link(&hidden, path));
     // Also after an error; a name left behind by a crash is hidden from every listing.
     let _ = fs::remove_file(&hidden);
     linked
 }
 
-fn write(hidden: &Path, header: &[u8], file_bytes: u64, fill: Fill) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(hidden)?;
+fn write(mut file: File, header: &[u8], file_bytes: u64, fill: Fill) -> io::Result<()> {
     file.write_all(header)?;
     match fill {
         Fill::Sparse => file.set_len(file_bytes),
@@ -87,11 +86,19 @@ fn link(hidden: &Path, path: &Path) -> Result<(), Error> {
     }
 }
 
-/// A name in the same folder that no listing shows and no other thread or process uses.
-fn hidden_beside(path: &Path) -> PathBuf {
+/// A new file in the same folder, under a name that no listing shows. A name that is taken, by a crash long ago or by
+/// a process of the same number elsewhere, is passed over.
+fn open_beside(path: &Path) -> io::Result<(PathBuf, File)> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    path.with_file_name(format!(".new-{}-{number}", std::process::id()))
+    let mut tries_left = 1000;
+    loop {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let hidden = path.with_file_name(format!(".new-{}-{number}", std::process::id()));
+        match OpenOptions::new().write(true).create_new(true).open(&hidden) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && tries_left > 0 => tries_left -= 1,
+            opened => return opened.map(|file| (hidden, file)),
+        }
+    }
 }
 
 fn too_large(path: &Path) -> Error {

@@ -1,8 +1,7 @@
 //! Reading a window. The archive is chosen by how far back the window begins, and a slot counts only when it holds the
 //! very interval that is expected there, so that what an older lap of the ring left behind reads as a gap.
 
-use super::file::{POINT_BYTES, Scratch, Whisper, decode_point};
-use super::header::Located;
+use super::file::{POINT_BYTES, Ring, Scratch, Whisper, decode_point};
 use crate::error::Error;
 use crate::gap::GAP;
 use crate::ring::slot;
@@ -48,32 +47,32 @@ impl Whisper {
             return Ok(None);
         }
         let window = Window { from: from.max(oldest), until: until.min(now) };
-        let located = self.choose(now - window.from, resolution)?;
-        self.fetch_archive(scratch, &located, window).map(Some)
+        let archive = self.choose(now - window.from, resolution)?;
+        self.fetch_archive(scratch, archive, window).map(Some)
     }
 
-    fn choose(&self, age_secs: i64, resolution: Resolution) -> Result<Located, Error> {
-        let mut archives = self.header().archives().iter();
-        let chosen = match resolution {
-            Resolution::Step(step) => archives.find(|located| located.archive.step == step),
-            Resolution::Finest => archives
-                .find(|located| located.archive.retention_secs() >= age_secs)
-                .or(self.header().archives().last()),
-        };
-        let step = match resolution {
-            Resolution::Step(step) => u64::from(step.secs()),
-            Resolution::Finest => 0,
-        };
-        chosen.copied().ok_or_else(|| Error::NoArchive { path: self.path.clone(), step })
+    fn choose(&self, age_secs: i64, resolution: Resolution) -> Result<usize, Error> {
+        let archives = self.header().archives();
+        match resolution {
+            Resolution::Step(step) => {
+                let absent = || Error::NoArchive { path: self.path.clone(), step };
+                archives.iter().position(|located| located.archive.step == step).ok_or_else(absent)
+            }
+            Resolution::Finest => {
+                let reaching = archives.iter().position(|located| located.archive.retention_secs() >= age_secs);
+                Ok(reaching.unwrap_or(archives.len() - 1))
+            }
+        }
     }
 
     /// Reads one archive: from after `window.from` to `window.until`, at least one value.
     pub(super) fn fetch_archive(
         &self,
         scratch: &mut Scratch,
-        located: &Located,
+        archive: usize,
         window: Window,
     ) -> Result<Fetched, Error> {
+        let Ring { located, base, .. } = self.ring(archive)?;
         let step = located.archive.step;
         let step_secs = i64::from(step.secs());
         let start = window.from.floor(step) + step_secs;
@@ -81,12 +80,12 @@ impl Whisper {
         if start == end {
             end = end + step_secs; // a window of no length gives the next point
         }
-        let Some(base) = self.ring(located)?.base else {
+        let Some(base) = base else {
             let count = usize::try_from((end - start) / step_secs).unwrap_or(0);
             return Ok(Fetched { start, end, step, values: vec![GAP; count] });
         };
         let (first, last) = (slot(located.archive, base, start.0), slot(located.archive, base, end.0));
-        self.read_slots(scratch, located, first, last)?;
+        self.read_slots(scratch, &located, first, last)?;
         let mut expected = start.0;
         let value = |point: &[u8; POINT_BYTES]| {
             let (interval, value) = decode_point(point);

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::ring::{slot, stretches};
 use crate::rollup::Rollup;
 use crate::time::Timestamp;
+use std::cell::Cell;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -22,9 +23,10 @@ pub(crate) struct Scratch {
     pub(super) values: Vec<f64>,
 }
 
-/// An archive whose base was read: with it, every moment has its slot.
+/// An archive whose base is known: with it, every moment has its slot.
 #[derive(Clone, Copy)]
 pub(super) struct Ring {
+    pub index: usize,
     pub located: Located,
     /// The moment at slot 0; `None` when nothing was written there yet.
     pub base: Option<i64>,
@@ -35,6 +37,9 @@ pub(crate) struct Whisper {
     pub(super) file: File,
     pub(super) path: PathBuf,
     header: Header,
+    /// Of each archive the interval at slot 0, once there is one; 0 before. It is kept, because only a later lap of the
+    /// ring ever takes its place, which gives every moment the same slot.
+    bases: Box<[Cell<u32>]>,
 }
 
 impl Whisper {
@@ -51,7 +56,8 @@ impl Whisper {
 
     fn from_file(file: File, path: &Path) -> Result<Whisper, Error> {
         let header = Header::read(&file, path)?;
-        Ok(Whisper { file, path: path.to_owned(), header })
+        let bases = header.archives().iter().map(|_| Cell::new(0)).collect();
+        Ok(Whisper { file, path: path.to_owned(), header, bases })
     }
 
     pub(crate) fn header(&self) -> &Header {
@@ -70,8 +76,8 @@ impl Whisper {
         &self.path
     }
 
-    /// Writes one point into the finest archive that covers it, then rolls it up. Two system calls, and three more for
-    /// every coarser archive.
+    /// Writes one point into the finest archive that covers it, then rolls it up. Through a kept handle that is one
+    /// system call and two more for every coarser archive, three where its step lies across the end of the ring.
     pub(crate) fn update(&self, scratch: &mut Scratch, at: Timestamp, value: f64, now: Timestamp) -> Result<(), Error> {
         let age = now - at;
         let kept = self.header.retention_secs();
@@ -80,11 +86,11 @@ impl Whisper {
         let Some(finest) = covering.filter(|_| (0..kept).contains(&age)) else {
             return Err(self.not_covered(at, now));
         };
-        let mut higher = self.ring(&archives[finest])?;
+        let mut higher = self.ring(finest)?;
         let interval = at.floor(higher.located.archive.step).0;
         let Some(stored) = u32_of(interval) else { return Err(self.not_covered(at, now)) };
         self.write_point(&mut higher, stored, value)?;
-        for lower in &archives[finest + 1..] {
+        for lower in finest + 1..archives.len() {
             let mut lower = self.ring(lower)?;
             if !self.propagate(scratch, interval, &higher, &mut lower)? {
                 break;
@@ -99,22 +105,35 @@ impl Whisper {
         Error::NotCovered { path: self.path.clone(), at: at.0, now: now.0, kept }
     }
 
-    /// Reads where an archive's ring begins.
-    pub(super) fn ring(&self, located: &Located) -> Result<Ring, Error> {
-        let mut bytes = [0; 4];
-        self.read_exact(&mut bytes, located.offset)?;
-        let interval = u32::from_be_bytes(bytes);
-        Ok(Ring { located: *located, base: (interval != 0).then_some(i64::from(interval)) })
+    /// An archive with its base, which is read unless it is known.
+    pub(super) fn ring(&self, index: usize) -> Result<Ring, Error> {
+        let (located, known) = (self.header.archives()[index], &self.bases[index]);
+        if known.get() == 0 {
+            let mut bytes = [0; 4];
+            self.read_exact(&mut bytes, located.offset)?;
+            known.set(u32::from_be_bytes(bytes));
+        }
+        let base = known.get();
+        Ok(Ring { index, located, base: (base != 0).then_some(i64::from(base)) })
+    }
+
+    /// An archive with its base read anew, after it may have been written over.
+    pub(super) fn ring_anew(&self, index: usize) -> Result<Ring, Error> {
+        self.bases.iter().for_each(|base| base.set(0));
+        self.ring(index)
     }
 
     /// Writes a point to its slot; the first point of an archive goes to slot 0 and becomes its base.
     pub(super) fn write_point(&self, ring: &mut Ring, interval: u32, value: f64) -> Result<(), Error> {
         let at = i64::from(interval);
         let slot = ring.base.map_or(0, |base| slot(ring.located.archive, base, at));
+        self.write_all(&encode_point(interval, value), ring.located.at(slot))?;
         if slot == 0 {
+            // Also when there was a base: one that lies inside a step, as a file resized by hand has it, moves here.
+            self.bases[ring.index].set(interval);
             ring.base = (at != 0).then_some(at);
         }
-        self.write_all(&encode_point(interval, value), ring.located.at(slot))
+        Ok(())
     }
 
     /// Reads the slots from `first` up to `end` (equal: the whole ring) into `scratch.bytes`.

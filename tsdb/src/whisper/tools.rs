@@ -35,7 +35,7 @@ pub fn merge(
             continue;
         }
         let window = Window { from: window.from.max(oldest), until: window.until };
-        let points = known_points(&source.fetch_archive(scratch, &located, window)?);
+        let points = known_points(&source.fetch_archive(scratch, archive, window)?);
         target.write_archive(scratch, archive, &points, Overrun::AsWhisper)?;
     }
     Ok(())
@@ -77,11 +77,11 @@ pub fn diff(
     let scratch = &mut Scratch::default();
     let mut until = until.unwrap_or(now);
     let mut diffs = Vec::new();
-    for (archive, (_, located)) in by_retention(&left).into_iter().enumerate() {
+    for (archive, (index, located)) in by_retention(&left).into_iter().enumerate() {
         let from = now - located.archive.retention_secs();
         let window = Window { from, until };
-        let fetched = left.fetch_archive(scratch, &located, window)?;
-        let other = right.fetch_archive(scratch, &located, window)?;
+        let fetched = left.fetch_archive(scratch, index, window)?;
+        let other = right.fetch_archive(scratch, index, window)?;
         let steps = usize::try_from((fetched.end - fetched.start) / i64::from(fetched.step.secs())).unwrap_or(0);
         let mut points: Vec<(Timestamp, f64, f64)> = timed(&fetched)
             .zip(&other.values)

@@ -66,11 +66,12 @@ impl Whisper {
         if aligned.is_empty() {
             return Ok(());
         }
-        let mut higher = self.ring(&archives[archive])?;
+        let mut higher = self.ring(archive)?;
         self.write_runs(&mut higher, &aligned, overrun)?;
-        for lower in archives.iter().filter(|lower| lower.archive.step > step) {
-            let steps = python_set_order(aligned.iter().map(|(at, _)| Timestamp(*at).floor(lower.archive.step).0));
+        for lower in (0..archives.len()).filter(|i| archives[*i].archive.step > step) {
             let mut lower = self.ring(lower)?;
+            let step = lower.located.archive.step;
+            let steps = python_set_order(aligned.iter().map(|(at, _)| Timestamp(*at).floor(step).0));
             let mut further = false;
             for at in steps {
                 further |= self.propagate(scratch, at, &higher, &mut lower)?;
@@ -88,8 +89,8 @@ impl Whisper {
             let base = *ring.base.get_or_insert(run.start);
             self.write_run(&ring.located, base, &run, overrun)?;
         }
-        // A run beyond the end of its archive may have come round to the base.
-        *ring = self.ring(&ring.located)?;
+        // A run may have come round to its own base, and one that was too long to the next archive's.
+        *ring = self.ring_anew(ring.index)?;
         Ok(())
     }
 

@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::path::Path;
 use tsdb::whisper::{self, CreateOptions, Resolution};
-use tsdb::{Retention, Timestamp, Window, is_gap};
+use tsdb::{Point, Retention, Rules, Store, StoreLimits, Timestamp, Window, is_gap};
 
 const STEP: i64 = 10;
 const POINTS: i64 = 12;
@@ -83,5 +84,48 @@ proptest! {
             prop_assert_eq!((!is_gap(*value)).then_some(*value), model.value(interval), "at {}", interval);
         }
         prop_assert_eq!(fetched.values.len() as i64 * STEP, fetched.end - fetched.start);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// The store keeps a file open and remembers where its rings begin; the functions on paths read all of it each time.
+    #[test]
+    fn a_kept_handle_writes_the_same_bytes(acts in proptest::collection::vec(act(), 1..40), seed in 0..1000i64) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let rules = "[a]\npattern = .\nretentions = 10s:1m,20s:2m,1m:6m\n";
+        let rules = Rules::parse(Some((Path::new("schemas"), rules)), Some((Path::new("aggregation"), ""))).expect("rules");
+        let store = Store::open(folder.path(), rules, StoreLimits::default()).expect("a store");
+        let series = store.resolve("kept").expect("a name");
+        let twin = folder.path().join("twin.wsp");
+        let retention = Retention::parse("10s:1m,20s:2m,1m:6m").expect("valid");
+        whisper::create(&twin, &retention, CreateOptions::default()).expect("created");
+        let mut now = 1_700_000_000 + seed;
+        for act in acts {
+            let at = Timestamp(now);
+            match act {
+                Act::Wait(secs) => now += secs,
+                Act::Update { age, value } => {
+                    store.write(at, &[Point { series, at: at - age, value }]);
+                    let _ = whisper::update(&twin, at - age, value, at);
+                }
+                Act::UpdateMany(mut points) => {
+                    // One point a minute, so that none shares a slot: which of those wins is our own choice.
+                    points.sort_by_key(|(age, _)| *age);
+                    points.dedup_by_key(|(age, _)| (now - *age) / 60);
+                    let many: Vec<_> = points.iter().map(|(age, value)| (at - *age, *value)).collect();
+                    let points = many.iter().map(|(at, value)| Point { series, at: *at, value: *value });
+                    store.write(at, &points.collect::<Vec<_>>());
+                    match many[..] {
+                        [(point, value)] => { let _ = whisper::update(&twin, point, value, at); }
+                        _ => whisper::update_many(&twin, &many, at).expect("written"),
+                    }
+                }
+            }
+            if let Ok(kept) = std::fs::read(folder.path().join("kept.wsp")) {
+                prop_assert_eq!(kept, std::fs::read(&twin).expect("the twin"));
+            }
+        }
     }
 }

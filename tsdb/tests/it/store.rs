@@ -272,3 +272,39 @@ fn a_header_changed_in_place_is_noticed() {
     assert_eq!(report.dropped_broken, 1);
     assert!(store.recent_errors()[0].contains("unknown aggregation code 9"));
 }
+
+/// On a filesystem of 128 KiB, which only root can make.
+#[test]
+fn a_full_disk_stops_politely_and_resumes() {
+    if std::env::var_os("KYMO_ROOT").is_none() {
+        return println!("SKIPPED a_full_disk_stops_politely_and_resumes: KYMO_ROOT is not set");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mount = |command: &str, args: &[&str]| {
+        assert!(std::process::Command::new(command).args(args).arg(folder.path()).status().unwrap().success());
+    };
+    mount("mount", &["-t", "tmpfs", "-o", "size=128k", "tmpfs"]);
+    let outcome = std::panic::catch_unwind(|| {
+        let store = open(folder.path());
+        let ids: Vec<SeriesId> = (0..100).map(|i| store.resolve(&format!("s{i:02}")).unwrap()).collect();
+        let points: Vec<Point> = ids.iter().map(|id| point(*id, 0, 1.0)).collect();
+        let report = store.write(NOW, &points);
+        assert!(report.written > 10 && report.dropped_full > 10, "{report:?}");
+        assert_eq!(report.written + report.dropped_full, 100);
+        check_known(&store, "s00", 60, &[1.0]);
+        for name in store.leaves().unwrap() {
+            store.archives(&name).unwrap().unwrap();
+        }
+        assert!(store.recent_errors()[0].contains("No space left"));
+        for i in 0..10 {
+            fs::remove_file(folder.path().join(format!("s{i:02}.wsp"))).unwrap();
+        }
+        drop(store);
+        let store = open(folder.path());
+        let series = store.resolve("s05").unwrap();
+        assert_eq!(store.write(NOW, &[point(series, 0, 2.0)]).written, 1);
+        check_known(&store, "s05", 60, &[2.0]);
+    });
+    mount("umount", &[]);
+    outcome.unwrap();
+}
