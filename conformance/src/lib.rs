@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod fixture;
+pub mod peers;
 
 use flate2::read::GzDecoder;
 use serde_json::Value;
