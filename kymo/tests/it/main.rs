@@ -3,6 +3,7 @@
 mod agent;
 mod browser;
 mod pipeline;
+mod proxy;
 mod running;
 mod statsd_cases;
 mod tidy;
