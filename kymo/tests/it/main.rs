@@ -2,6 +2,7 @@
 
 mod agent;
 mod browser;
+mod fuzz;
 mod pipeline;
 mod proxy;
 mod running;
