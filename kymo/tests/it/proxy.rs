@@ -443,3 +443,37 @@ fn a_stream_is_split_into_lines_and_a_node_that_is_gone_loses_nothing_of_others(
     assert_eq!(ours.count("lines.received"), ours.count("lines.forwarded") + ours.lost());
     ours.stop();
 }
+
+#[test]
+fn silent_and_refusing_nodes_leave_the_ring_and_any_bytes_are_accounted_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut nodes: Vec<_> = (0..4).map(|_| FakeNode::start()).collect();
+    // Connections to this one wait in its backlog for an answer that never comes.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    nodes[1].admin = silent.local_addr().expect("bound");
+    let refusing = TcpListener::bind("127.0.0.1:0").expect("a port");
+    nodes[2].admin = refusing.local_addr().expect("bound");
+    drop(refusing);
+    let ours = Proxy::ours(folder.path(), &nodes, ", forkCount: 'auto', cacheSize: 3");
+    wait_until("two are left", || ours.nodes_on_ring() == 2);
+
+    let mut dice = Dice(99);
+    let mut lines = 0;
+    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    for i in 0..2000 {
+        let bytes: Vec<u8> = (0..dice.roll(60)).map(|_| b":\n|a\x80\xffc0"[dice.roll(8)]).collect();
+        lines += bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).count() as u64;
+        socket.send_to(&bytes, ours.statsd).expect("sent");
+        if i % 20 == 0 {
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+    wait_until("all are counted", || ours.count("lines.received") == lines);
+    assert_eq!((ours.count("lines.forwarded"), ours.lost()), (lines, 0));
+    let heard = || nodes.iter().map(|node| node.heard().len() as u64).sum::<u64>();
+    wait_until("all have come", || heard() == lines);
+    assert!(nodes[1].heard().is_empty() && nodes[2].heard().is_empty());
+    let stopping = Instant::now();
+    ours.stop();
+    assert!(stopping.elapsed() < Duration::from_secs(5), "a silent node does not hold up the end");
+}
