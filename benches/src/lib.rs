@@ -7,6 +7,7 @@ pub mod agent;
 pub mod draw;
 pub mod measure;
 pub mod pipeline;
+pub mod proxy;
 pub mod query;
 pub mod store;
 
@@ -40,4 +41,5 @@ pub const WORKLOADS: &[Workload] = &[
     ("query", query::run),
     ("draw", draw::run),
     ("pipeline", pipeline::run),
+    ("proxy", proxy::run),
 ];

@@ -22,6 +22,8 @@ pub enum Command {
     Serve(ServeArgs),
     /// Be statsd: same configuration file, ports, names and bytes to carbon
     Agent(AgentArgs),
+    /// Be statsd's proxy.js: same configuration file, same ring, so that every name stays on its node
+    Proxy(ProxyArgs),
     /// Create, update, read and describe whisper files, as the whisper-*.py tools do
     Whisper(WhisperArgs),
     /// Evaluate targets and print their points
@@ -77,6 +79,14 @@ pub struct ServeArgs {
 pub struct AgentArgs {
     /// statsd's configuration file: a JavaScript object literal
     #[arg(long, value_name = "FILE")]
+    pub statsd_config: PathBuf,
+}
+
+/// What `proxy` runs with.
+#[derive(Args, Debug)]
+pub struct ProxyArgs {
+    /// proxy.js's configuration file: a JavaScript object literal
+    #[arg(long, visible_alias = "config", value_name = "FILE")]
     pub statsd_config: PathBuf,
 }
 

@@ -146,7 +146,7 @@ impl Drop for Agent {
 }
 
 /// A panic in a thread is a broken invariant; it goes on in whoever joins, unless that one is panicking already.
-fn join(thread: JoinHandle<()>) {
+pub(crate) fn join(thread: JoinHandle<()>) {
     if let Err(panic) = thread.join()
         && !thread::panicking()
     {
@@ -294,11 +294,11 @@ impl Start<'_> {
     }
 }
 
-fn wrong(what: &'static str, address: &SocketAddr) -> impl Fn(io::Error) -> Error + use<> {
+pub(crate) fn wrong(what: &'static str, address: &SocketAddr) -> impl Fn(io::Error) -> Error + use<> {
     let address = address.to_string();
     move |source| Error::Listen { what, address: address.clone(), source }
 }
 
-fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
+pub(crate) fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, Error> {
     thread::Builder::new().name(name.clone()).spawn(run).map_err(|source| Error::Thread { name, source })
 }

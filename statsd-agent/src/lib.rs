@@ -12,6 +12,7 @@ pub mod counters;
 mod error;
 pub mod flush;
 pub mod listen;
+pub mod proxy;
 pub mod wire;
 
 pub use agent::{Agent, Sinks};

@@ -5,6 +5,7 @@ pub mod agent;
 mod ask;
 pub mod check_config;
 pub mod draw;
+pub mod proxy;
 pub mod query;
 pub mod send;
 pub mod serve;
@@ -22,6 +23,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
         Command::Serve(args) => serve::run(&args),
         Command::Agent(args) => agent::run(&args),
+        Command::Proxy(args) => proxy::run(&args),
         Command::Query(args) => query::run(&args),
         Command::Draw(args) => draw::run(&args),
         Command::Whisper(args) => whisper::run(&args.tool, clock::now(), &mut std::io::stdout().lock()),

@@ -4,8 +4,9 @@ use anyhow::{Context, Result};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::process;
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
+use std::time::Duration;
 
 /// The first signal, when it comes.
 pub struct Stop(Receiver<()>);
@@ -15,6 +16,11 @@ impl Stop {
     pub fn wait(&self) {
         // An error would mean that the watching thread ended, and then nobody could stop us but by stopping.
         let _ = self.0.recv();
+    }
+
+    /// Whether it comes within this time; what has to be looked at now and then is looked at in between.
+    pub fn comes_within(&self, time: Duration) -> bool {
+        self.0.recv_timeout(time) != Err(RecvTimeoutError::Timeout)
     }
 }
 

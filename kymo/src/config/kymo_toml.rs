@@ -132,7 +132,12 @@ impl KymoToml {
     /// Reads the file; the error names it.
     pub fn read(path: &Path) -> Result<KymoToml> {
         let text = read_bounded(path)?;
-        toml::from_str(&text).with_context(|| format!("read {}", path.display()))
+        KymoToml::parse(&text).with_context(|| format!("read {}", path.display()))
+    }
+
+    /// Reads the text of a file.
+    pub fn parse(text: &str) -> Result<KymoToml> {
+        Ok(toml::from_str(text)?)
     }
 }
 

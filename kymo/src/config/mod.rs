@@ -5,6 +5,7 @@
 pub mod js_object;
 pub mod kymo_toml;
 pub mod pipeline;
+pub mod proxy_file;
 pub mod settings;
 pub mod statsd_file;
 

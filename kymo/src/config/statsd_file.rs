@@ -81,7 +81,7 @@ pub fn parse(text: &str) -> Result<StatsdFile> {
     Ok(StatsdFile { config, carbon, keys, warnings: file.warnings })
 }
 
-fn servers(file: &mut Keys) -> Result<Vec<Server>> {
+pub(super) fn servers(file: &mut Keys) -> Result<Vec<Server>> {
     let Some(list) = file.take("servers").filter(|list| *list != Value::Array(Vec::new())) else {
         return Ok(vec![server(file)?]);
     };
@@ -241,21 +241,35 @@ fn carbon(file: &mut Keys) -> Result<Option<CarbonTarget>> {
 }
 
 /// The console's reply to `config`, in statsd's form.
-fn config_text(map: &Map<String, Value>) -> String {
-    let text = |value: &Value| js_text(value).unwrap_or_else(|| value.to_string());
+pub(super) fn config_text(map: &Map<String, Value>) -> String {
     let mut out = String::new();
     for (key, value) in map {
         match value {
             Value::Object(inner) => {
-                inner.iter().for_each(|(sub, value)| out += &format!("{key} > {sub}: {}\n", text(value)));
+                inner.iter().for_each(|(sub, value)| out += &format!("{key} > {sub}: {}\n", joined(value)));
             }
             Value::Array(inner) => {
-                inner.iter().enumerate().for_each(|(i, value)| out += &format!("{key} > {i}: {}\n", text(value)));
+                inner.iter().enumerate().for_each(|(i, value)| out += &format!("{key} > {i}: {}\n", joined(value)));
             }
-            value => out += &format!("{key}: {}\n", text(value)),
+            // An object to JavaScript's typeof, with nothing in it.
+            Value::Null => {}
+            value => out += &format!("{key}: {}\n", joined(value)),
         }
     }
     out
+}
+
+/// Any value as JavaScript joins it to a string: of an object only that it is one.
+fn joined(value: &Value) -> String {
+    match value {
+        Value::Object(_) => "[object Object]".into(),
+        Value::Array(list) => {
+            let item = |item: &Value| if item.is_null() { String::new() } else { joined(item) };
+            list.iter().map(item).collect::<Vec<_>>().join(",")
+        }
+        Value::Null => "null".into(),
+        other => js_text(other).unwrap_or_default(),
+    }
 }
 
 /// A number or a text as JavaScript joins it to a string.
@@ -269,19 +283,19 @@ fn js_text(value: &Value) -> Option<String> {
 }
 
 /// An object's keys; each is taken once, what is left at the end was not understood.
-struct Keys {
-    path: String,
-    map: Map<String, Value>,
-    warnings: Vec<String>,
+pub(super) struct Keys {
+    pub(super) path: String,
+    pub(super) map: Map<String, Value>,
+    pub(super) warnings: Vec<String>,
 }
 
 impl Keys {
     /// A value that is stated; null and undefined are not.
-    fn take(&mut self, key: &str) -> Option<Value> {
+    pub(super) fn take(&mut self, key: &str) -> Option<Value> {
         self.map.remove(key).filter(|value| !value.is_null())
     }
 
-    fn text(&mut self, key: &str) -> Result<Option<String>> {
+    pub(super) fn text(&mut self, key: &str) -> Result<Option<String>> {
         match self.take(key) {
             None => Ok(None),
             Some(value @ (Value::String(_) | Value::Number(_))) => Ok(js_text(&value)),
@@ -289,7 +303,7 @@ impl Keys {
         }
     }
 
-    fn texts(&mut self, key: &str) -> Result<Option<Vec<String>>> {
+    pub(super) fn texts(&mut self, key: &str) -> Result<Option<Vec<String>>> {
         match self.take(key) {
             None => Ok(None),
             Some(Value::Array(list)) if list.iter().all(Value::is_string) => {
@@ -299,14 +313,14 @@ impl Keys {
         }
     }
 
-    fn number(&mut self, key: &str) -> Result<Option<f64>> {
+    pub(super) fn number(&mut self, key: &str) -> Result<Option<f64>> {
         let Some(value) = self.take(key) else { return Ok(None) };
         // A number in quotes is a number to JavaScript.
         let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok()).filter(|number| number.is_finite());
         number.map(Some).ok_or_else(|| self.expected(key, "a number", &value))
     }
 
-    fn flag(&mut self, key: &str) -> Result<Option<bool>> {
+    pub(super) fn flag(&mut self, key: &str) -> Result<Option<bool>> {
         match self.take(key) {
             None => Ok(None),
             Some(Value::Bool(flag)) => Ok(Some(flag)),
@@ -315,14 +329,14 @@ impl Keys {
         }
     }
 
-    fn port(&mut self, key: &str, default: u16) -> Result<u16> {
+    pub(super) fn port(&mut self, key: &str, default: u16) -> Result<u16> {
         let Some(port) = self.number(key)? else { return Ok(default) };
         ensure!(port.fract() == 0.0 && (0.0..65536.0).contains(&port), "{}{key}: {port} is not a port", self.path);
         // JavaScript's `config.port || 8125` would turn 0 into the default; here it asks for a free port.
         Ok(port as u16)
     }
 
-    fn address(&mut self, host_key: &str, port_key: &str, default_port: u16) -> Result<SocketAddr> {
+    pub(super) fn address(&mut self, host_key: &str, port_key: &str, default_port: u16) -> Result<SocketAddr> {
         let port = self.port(port_key, default_port)?;
         let v6 = host_key == "address" && self.flag("address_ipv6")?.unwrap_or(false);
         let host = self.text(host_key)?.unwrap_or_else(|| if v6 { "::".into() } else { "0.0.0.0".into() });
@@ -331,7 +345,7 @@ impl Keys {
         found.find(|address| address.is_ipv6() == v6 || host.contains(':')).with_context(wrong)
     }
 
-    fn inner(&self, path: &str, value: Value) -> Result<Keys> {
+    pub(super) fn inner(&self, path: &str, value: Value) -> Result<Keys> {
         match value {
             Value::Object(map) => Ok(Keys { path: format!("{}{path}.", self.path), map, warnings: Vec::new() }),
             other => Err(self.expected(path, "an object", &other)),
@@ -339,18 +353,18 @@ impl Keys {
     }
 
     /// Takes over the warnings of an inner object, and one for each key that it did not understand.
-    fn absorb(&mut self, inner: Keys) {
+    pub(super) fn absorb(&mut self, inner: Keys) {
         self.warnings.extend(inner.warnings);
         for key in inner.map.keys() {
             self.warn(format!("{}{key} is unknown and ignored", inner.path));
         }
     }
 
-    fn warn(&mut self, text: String) {
+    pub(super) fn warn(&mut self, text: String) {
         self.warnings.push(text);
     }
 
-    fn expected(&self, key: &str, what: &str, found: &Value) -> anyhow::Error {
+    pub(super) fn expected(&self, key: &str, what: &str, found: &Value) -> anyhow::Error {
         anyhow!("{}{key}: expected {what}, found {found}", self.path)
     }
 }

@@ -2,7 +2,9 @@
 
 mod agent;
 mod browser;
+mod fuzz;
 mod pipeline;
+mod proxy;
 mod running;
 mod statsd_cases;
 mod tidy;

@@ -47,7 +47,7 @@ pub fn receive(socket: &UdpSocket, bell: &Bell, mut post: Post, last_table: Tabl
 }
 
 /// The loop of a datagram thread: `hear` gets each batch, `settle` runs after each batch and each ring.
-pub(super) fn each_batch<S>(
+pub(crate) fn each_batch<S>(
     socket: &UdpSocket,
     bell: &Bell,
     shared: &Shared,

@@ -1,0 +1,151 @@
+//! The fuzz targets on the stable compiler: past findings stay fixed, and the recorded cases, which are the fuzzers' seeds,
+//! hold what the targets assert. The seeds are left in `target/fuzz/seeds` for fuzz/smoke.
+
+#[path = "../../../fuzz/src/lib.rs"]
+mod targets;
+
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use tsdb::whisper::{self, CreateOptions};
+use tsdb::{Archive, Retention, Step, Timestamp};
+
+/// Seeds of each target, without repetitions.
+type Seeds = BTreeMap<&'static str, BTreeSet<Vec<u8>>>;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_path_buf()
+}
+
+#[test]
+fn past_findings_stay_fixed() {
+    let mut ran = 0;
+    for (name, run) in targets::TARGETS {
+        let folder = root().join("fuzz/regressions").join(name);
+        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        for entry in entries {
+            let path = entry.expect("readable").path();
+            println!("{}", path.display());
+            run(&fs::read(&path).expect("readable"));
+            ran += 1;
+        }
+    }
+    println!("fuzz: {ran} past findings");
+}
+
+#[test]
+fn recorded_cases_hold_what_the_fuzz_targets_assert() {
+    let mut seeds = Seeds::new();
+    statsd(&mut seeds);
+    captures(&mut seeds);
+    render(&mut seeds);
+    whisper_files(&mut seeds);
+    files(&mut seeds);
+    for (name, run) in targets::TARGETS {
+        let all = seeds.get(name).unwrap_or_else(|| panic!("{name} has no seeds"));
+        let folder = root().join("target/fuzz/seeds").join(name);
+        fs::create_dir_all(&folder).expect("a folder");
+        for (i, seed) in all.iter().enumerate() {
+            run(seed);
+            fs::write(folder.join(format!("{i:05}")), seed).expect("written");
+        }
+        println!("fuzz: {name}: {} seeds", all.len());
+    }
+}
+
+fn add(seeds: &mut Seeds, name: &'static str, seed: impl Into<Vec<u8>>) {
+    seeds.entry(name).or_default().insert(seed.into());
+}
+
+/// Packets, one interval after the other, and the configurations that they were flushed with.
+fn statsd(seeds: &mut Seeds) {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    for case in conformance::cases("statsd.jsonl").unwrap_or_default() {
+        let packets: Vec<String> = case["packets"].as_array().into_iter().flatten().map(text).collect();
+        add(seeds, "datagram", packets.join("\0"));
+        add(seeds, "config", case["config"].to_string());
+    }
+    for case in conformance::cases("client_wire.jsonl").unwrap_or_default() {
+        let datagrams: Vec<String> = case["datagrams"].as_array().into_iter().flatten().map(text).collect();
+        add(seeds, "datagram", datagrams.join("\n"));
+    }
+}
+
+/// What real senders sent: StatsD lines and carbon's.
+fn captures(seeds: &mut Seeds) {
+    let folder = root().join("conformance/data/captures");
+    for entry in fs::read_dir(folder).expect("the captures") {
+        let text = fs::read(entry.expect("readable").path()).expect("readable");
+        for part in text.chunks(1024).take(8) {
+            add(seeds, "datagram", part);
+            add(seeds, "carbon", part);
+        }
+    }
+    for line in
+        ["a.b 1.5 1700000000", "a;b=c 2 -1\n", "a 1e3 17e8\r\nb nan 1", "m{t=\"v\"} 0x1 5", "a.b:c 2 1700000000.9"]
+    {
+        add(seeds, "carbon", line);
+    }
+}
+
+/// Targets and times that graphite-web was asked for.
+fn render(seeds: &mut Seeds) {
+    for case in conformance::cases("render.jsonl").unwrap_or_default() {
+        for param in case["params"].as_array().into_iter().flatten() {
+            let (Some(key), Some(value)) = (param[0].as_str(), param[1].as_str()) else { continue };
+            match key {
+                "target" => add(seeds, "target", value),
+                "from" | "until" => add(seeds, "time", value),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Files as the recorded cases create them, with a few points in, and their retentions as text.
+fn whisper_files(seeds: &mut Seeds) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let now = Timestamp(1_700_000_000);
+    let mut shapes = BTreeSet::new();
+    for case in conformance::cases("whisper.jsonl").unwrap_or_default() {
+        for step in case["steps"].as_array().into_iter().flatten().filter(|step| step["op"] == "create") {
+            let pair = |archive: &Value| Some((archive[0].as_u64()? as u32, archive[1].as_u64()? as u32));
+            let archives: Vec<_> = step["archives"].as_array().into_iter().flatten().filter_map(pair).collect();
+            let text: Vec<_> = archives.iter().map(|(step, points)| format!("{step}:{points}")).collect();
+            add(seeds, "retention", text.join(","));
+            shapes.insert(archives);
+        }
+    }
+    for text in ["10s:6h,1m:7d,10m:1y", "60:1440", "1m:1d, 5m:2weeks", "1s:1s", "0:1", "1y:10y"] {
+        add(seeds, "retention", text);
+    }
+    for (i, shape) in shapes.iter().enumerate() {
+        let archives = shape.iter().filter_map(|&(step, points)| Some(Archive { step: Step::new(step)?, points }));
+        let Ok(retention) = Retention::new(archives.collect()) else { continue };
+        let path = folder.path().join(format!("{i}.wsp"));
+        if whisper::create(&path, &retention, CreateOptions::default()).is_err() {
+            continue;
+        }
+        let points: Vec<_> = (0..20).map(|nth| (now - nth * 7, nth as f64)).collect();
+        whisper::update_many(&path, &points, now).expect("written");
+        let bytes = fs::read(&path).expect("readable");
+        if bytes.len() <= 4096 {
+            add(seeds, "whisper", bytes);
+        }
+    }
+}
+
+/// Configuration as the documents and examples have it.
+fn files(seeds: &mut Seeds) {
+    for text in [
+        "{ nodes: [{host: '127.0.0.1', port: 8127, adminport: 8128}], port: 8125, forkCount: 'auto', checkInterval: 1000 }",
+        "module.exports = ({ servers: [{server: './servers/tcp', address: '127.0.0.1', port: 1}], percentThreshold: [90, -5] });",
+        "// x\n{ graphiteHost: '127.0.0.1', histogram: [{metric: 't', bins: [1, 'inf']}], backends: ['./backends/graphite'] }",
+        "statsd = \"127.0.0.1:0\"\nflush_interval = \"1s\"\n[limits]\nnames = 5\n",
+        "[carbon]\npattern = ^carbon\\.\nretentions = 60:90d\n[default]\npattern = .*\nretentions = 10s:6h,1m:7d\n",
+        "[min]\npattern = \\.lower$\nxFilesFactor = 0.1\naggregationMethod = min\n",
+    ] {
+        add(seeds, "config", text);
+    }
+}
