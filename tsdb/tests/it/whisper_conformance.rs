@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use tsdb::whisper::{self, Compare, CreateOptions, Fill, Header, Migration, OldFile, ResizeOptions, Resolution};
+use tsdb::whisper::{self, Compare, CreateOptions, Fill, Header, Lock, Migration, OldFile, ResizeOptions, Resolution};
 use tsdb::{Archive, Error, GAP, Retention, Rollup, Step, Timestamp, Window, is_gap};
 
 /// Steps that are not the library's: the tools' output is the program's business, and tested there.
@@ -76,7 +76,7 @@ fn run(step: &Value, path: &Path) -> Value {
                 merged => done(merged),
             }
         }
-        "fill" => done(whisper::fill(&source(step, path), path, time(&step["now"]))),
+        "fill" => done(whisper::fill(&source(step, path), path, Lock::None, time(&step["now"]))),
         "diff" => diff(step, path),
         "resize" => resize(step, path),
         op => panic!("unknown step {op}"),
@@ -161,7 +161,7 @@ fn set_rollup(step: &Value, path: &Path) -> Value {
     let checked = whisper::info(path).and_then(|_| {
         let name = step["agg"].as_str().expect("a name");
         let rollup = name.parse().map_err(|_| Error::UnknownRollup(name.into()))?;
-        whisper::set_rollup(path, rollup)
+        whisper::set_rollup(path, rollup, None)
     });
     checked.map_or_else(|error| class(&error), |old| json!(old.name()))
 }
