@@ -6,4 +6,5 @@ mod pipeline;
 mod running;
 mod statsd_cases;
 mod tidy;
+mod whisper_beside;
 mod whisper_tools;
