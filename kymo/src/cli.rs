@@ -1,5 +1,6 @@
 //! The command line: stable from the first version on. Options mean here what the same key means in kymo.toml.
 
+use crate::command::whisper::WhisperArgs;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -24,7 +25,7 @@ pub enum Command {
     Agent(AgentArgs),
     /// Be statsd's proxy.js: same configuration file, same ring, so that every name stays on its node
     Proxy(ProxyArgs),
-    /// Create, update, read and describe whisper files, as the whisper-*.py tools do
+    /// Work on whisper files as the whisper-*.py tools do
     Whisper(WhisperArgs),
     /// Evaluate targets and print their points
     Query(QueryArgs),
@@ -189,72 +190,4 @@ pub struct SendArgs {
     /// The server's StatsD address
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8125")]
     pub statsd: String,
-}
-
-/// The tools for whisper files.
-#[derive(Args, Debug)]
-pub struct WhisperArgs {
-    /// Which tool
-    #[command(subcommand)]
-    pub tool: WhisperTool,
-}
-
-/// The arguments of each whisper tool: those of whisper-NAME.py.
-#[derive(Debug, Subcommand)]
-pub enum WhisperTool {
-    /// Make a file with the given retentions
-    Create {
-        /// The file
-        path: PathBuf,
-        /// Retentions such as 60:1440 or 10s:6h
-        #[arg(required = true, value_name = "timePerPoint:timeToStore")]
-        retentions: Vec<String>,
-        /// Which share of the finer points a coarser point needs
-        #[arg(long = "xFilesFactor", default_value_t = 0.5)]
-        x_files_factor: f64,
-        /// How finer points become a coarser one
-        #[arg(long = "aggregationMethod", default_value = "average")]
-        aggregation_method: String,
-        /// Replace an existing file
-        #[arg(long)]
-        overwrite: bool,
-    },
-    /// Write points, given as timestamp:value; N is now
-    Update {
-        /// The file
-        path: PathBuf,
-        /// Points such as 1700000000:7 or N:7
-        #[arg(required = true, value_name = "timestamp:value", allow_hyphen_values = true)]
-        points: Vec<String>,
-    },
-    /// Print the points of a range, a day when none is given
-    Fetch {
-        /// The file
-        path: PathBuf,
-        /// Epoch seconds; a day ago when left out
-        #[arg(long, allow_hyphen_values = true)]
-        from: Option<i64>,
-        /// Epoch seconds; now when left out
-        #[arg(long)]
-        until: Option<i64>,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-        /// Print readable times
-        #[arg(long)]
-        pretty: bool,
-        /// Leave out `nulls`, `zeroes`, or both (`empty`)
-        #[arg(long, value_name = "nulls|zeroes|empty")]
-        drop: Option<String>,
-    },
-    /// Describe a file
-    Info {
-        /// The file
-        path: PathBuf,
-        /// Print this field alone
-        field: Option<String>,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
 }

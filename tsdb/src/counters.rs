@@ -36,6 +36,8 @@ pub struct Counters {
     pub dropped_future: Counter,
     /// Points of files that are corrupt.
     pub dropped_broken: Counter,
+    /// Points of files in go-whisper's compressed format.
+    pub dropped_compressed: Counter,
     /// Points lost to a full disk or quota.
     pub dropped_full: Counter,
     /// Points lost to another answer of the system.
@@ -50,7 +52,7 @@ pub struct Counters {
 
 impl Counters {
     /// All counters with their names, for a status page or own series.
-    pub fn all(&self) -> [(&'static str, u64); 12] {
+    pub fn all(&self) -> [(&'static str, u64); 13] {
         [
             ("points_written", self.points_written.value()),
             ("files_created", self.files_created.value()),
@@ -59,6 +61,7 @@ impl Counters {
             ("dropped_old", self.dropped_old.value()),
             ("dropped_future", self.dropped_future.value()),
             ("dropped_broken", self.dropped_broken.value()),
+            ("dropped_compressed", self.dropped_compressed.value()),
             ("dropped_full", self.dropped_full.value()),
             ("dropped_failed", self.dropped_failed.value()),
             ("dropped_read_only", self.dropped_read_only.value()),

@@ -30,6 +30,9 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// The file is whole, but in go-whisper's compressed format, which is read and never written.
+    #[error("{} is in go-whisper's compressed format, which is read but not written", .0.display())]
+    Compressed(PathBuf),
     /// A file that should be made is there already.
     #[error("{} exists already", .0.display())]
     Exists(PathBuf),

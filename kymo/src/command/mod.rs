@@ -14,7 +14,6 @@ mod taken;
 pub mod whisper;
 
 use crate::cli::{Cli, Command};
-use crate::clock;
 use anyhow::Result;
 use std::process::ExitCode;
 
@@ -26,7 +25,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Proxy(args) => proxy::run(&args),
         Command::Query(args) => query::run(&args),
         Command::Draw(args) => draw::run(&args),
-        Command::Whisper(args) => whisper::run(&args.tool, clock::now(), &mut std::io::stdout().lock()),
+        Command::Whisper(args) => whisper::run_here(&args.tool).map(ExitCode::from),
         Command::Send(args) => send::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
     }

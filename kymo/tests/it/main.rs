@@ -8,4 +8,5 @@ mod proxy;
 mod running;
 mod statsd_cases;
 mod tidy;
+mod whisper_beside;
 mod whisper_tools;

@@ -15,7 +15,7 @@ use crate::name::{NameError, Place, canonical, clip};
 use crate::retention::Archive;
 use crate::schema::Rules;
 use crate::time::{Timestamp, Window};
-use crate::whisper::{Fetched, Fill, Resolution, Scratch, Whisper};
+use crate::whisper::{Fetched, Fill, Readable, Resolution, Scratch};
 use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -163,8 +163,7 @@ impl Store {
     /// # Errors
     /// The file is corrupt or cannot be read.
     pub fn archives(&self, name: &str) -> Result<Option<Vec<Archive>>, Error> {
-        let file = self.open_to_read(name)?;
-        Ok(file.map(|file| file.header().archives().iter().map(|located| located.archive).collect()))
+        Ok(self.open_to_read(name)?.map(|file| file.archives()))
     }
 
     /// The values of a series in a window, from the finest archive that reaches back to its start; `None` when there is
@@ -217,16 +216,16 @@ impl Store {
     }
 
     /// A file to read; `None` when there is none, also because no file can have that name.
-    fn open_to_read(&self, name: &str) -> Result<Option<Whisper>, Error> {
+    fn open_to_read(&self, name: &str) -> Result<Option<Readable>, Error> {
         let Ok(name) = canonical(name) else { return Ok(None) };
-        self.open_place(&Place::of(&name), Whisper::open_read)
+        self.open_place(&Place::of(&name), Readable::open_strict)
     }
 
-    fn open_place(
+    fn open_place<File>(
         &self,
         place: &Place,
-        open: impl Fn(&Path) -> Result<Whisper, Error>,
-    ) -> Result<Option<Whisper>, Error> {
+        open: impl Fn(&Path) -> Result<File, Error>,
+    ) -> Result<Option<File>, Error> {
         for path in [Some(&place.first), place.second.as_ref()].into_iter().flatten() {
             let path = self.root.join(path);
             match open(&path) {

@@ -23,6 +23,8 @@ pub struct WriteReport {
     pub dropped_future: u64,
     /// Points of files that are corrupt.
     pub dropped_broken: u64,
+    /// Points of files in go-whisper's compressed format.
+    pub dropped_compressed: u64,
     /// Points lost to a full disk or quota.
     pub dropped_full: u64,
     /// Points lost to another answer of the system, or of ids that this store did not give.
@@ -37,6 +39,7 @@ impl WriteReport {
         self.dropped_old
             + self.dropped_future
             + self.dropped_broken
+            + self.dropped_compressed
             + self.dropped_full
             + self.dropped_failed
             + self.dropped_read_only
@@ -46,6 +49,7 @@ impl WriteReport {
         let counter = match error {
             Error::NotCovered { .. } => &mut self.dropped_old,
             Error::Corrupt { .. } => &mut self.dropped_broken,
+            Error::Compressed(_) => &mut self.dropped_compressed,
             error if error.is_full() => &mut self.dropped_full,
             _ => &mut self.dropped_failed,
         };
@@ -155,12 +159,12 @@ impl Store {
         self.counters.files_opened.add(1);
         let place = Place::of(&name);
         let path = self.root.join(place.to_create());
-        if let Some(file) = self.open_place(&place, Whisper::open_write).map_err(at(&path))? {
+        if let Some(file) = self.open_place(&place, Whisper::open_write_strict).map_err(at(&path))? {
             return Ok(file);
         }
         let created = self.create(&name, &path).map_err(at(&path))?;
         report.created += u64::from(created);
-        Whisper::open_write(&path).map_err(at(&path))
+        Whisper::open_write_strict(&path).map_err(at(&path))
     }
 
     /// False when another writer was faster.
@@ -189,6 +193,7 @@ impl Store {
         counters.dropped_old.add(report.dropped_old);
         counters.dropped_future.add(report.dropped_future);
         counters.dropped_broken.add(report.dropped_broken);
+        counters.dropped_compressed.add(report.dropped_compressed);
         counters.dropped_full.add(report.dropped_full);
         counters.dropped_failed.add(report.dropped_failed);
         counters.dropped_read_only.add(report.dropped_read_only);

@@ -40,6 +40,16 @@ pub(crate) struct Whisper {
     /// Of each archive the interval at slot 0, once there is one; 0 before. It is kept, because only a later lap of the
     /// ring ever takes its place, which gives every moment the same slot.
     bases: Box<[Cell<u32>]>,
+    drift: Drift,
+}
+
+/// What to do with an archive whose base lies inside a step: its points are where no moment's arithmetic leads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Drift {
+    /// Go on, as whisper does.
+    AsWhisper,
+    /// Refuse the file.
+    Refuse,
 }
 
 impl Whisper {
@@ -54,10 +64,24 @@ impl Whisper {
         Whisper::from_file(file, path)
     }
 
+    /// As [`Whisper::open_write`], for the store: a file whose points are misplaced is refused before it is written to.
+    pub(crate) fn open_write_strict(path: &Path) -> Result<Whisper, Error> {
+        let file = Whisper::open_write(path)?.strict();
+        for archive in 0..file.header.archives().len() {
+            file.ring(archive)?;
+        }
+        Ok(file)
+    }
+
+    /// From now on an archive whose base lies inside a step is refused.
+    pub(crate) fn strict(self) -> Whisper {
+        Whisper { drift: Drift::Refuse, ..self }
+    }
+
     fn from_file(file: File, path: &Path) -> Result<Whisper, Error> {
         let header = Header::read(&file, path)?;
         let bases = header.archives().iter().map(|_| Cell::new(0)).collect();
-        Ok(Whisper { file, path: path.to_owned(), header, bases })
+        Ok(Whisper { file, path: path.to_owned(), header, bases, drift: Drift::AsWhisper })
     }
 
     pub(crate) fn header(&self) -> &Header {
@@ -114,6 +138,13 @@ impl Whisper {
             known.set(u32::from_be_bytes(bytes));
         }
         let base = known.get();
+        if self.drift == Drift::Refuse && !base.is_multiple_of(located.archive.step.secs()) {
+            let step = located.archive.step.secs();
+            return Err(Error::corrupt(
+                &self.path,
+                format!("archive {index} begins at {base}, inside a step of {step} s"),
+            ));
+        }
         Ok(Ring { index, located, base: (base != 0).then_some(i64::from(base)) })
     }
 

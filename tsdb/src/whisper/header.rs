@@ -14,6 +14,13 @@ pub(crate) const METADATA_BYTES: usize = 16;
 pub(crate) const ARCHIVE_BYTES: usize = 12;
 const POINT_BYTES: u64 = 12;
 
+/// How go-whisper's compressed files begin.
+pub(super) const COMPRESSED_MAGIC: &[u8; 18] = b"whisper_compressed";
+
+/// From here on the first word is no method: files of whisper's first years begin with the time of their last update,
+/// and average is the only method they know.
+const OLDEST_FORMAT: u32 = 1025;
+
 /// Read at once: the header of a file with up to 20 archives.
 const FIRST_READ_BYTES: usize = METADATA_BYTES + 20 * ARCHIVE_BYTES;
 
@@ -112,6 +119,9 @@ impl Header {
         let file_bytes = file.metadata().map_err(Error::io("stat", path))?.len();
         let mut first = [0; FIRST_READ_BYTES];
         let read = read_up_to(file, &mut first).map_err(Error::io("read header of", path))?;
+        if first.starts_with(COMPRESSED_MAGIC) {
+            return Err(Error::Compressed(path.to_owned()));
+        }
         let needed = needed_bytes(&first[..read], file_bytes).map_err(|why| Error::corrupt(path, why))?;
         let mut longer = Vec::new();
         let bytes = if needed <= read {
@@ -127,7 +137,7 @@ impl Header {
     /// Decodes a header of exactly [`needed_bytes`] in a file of `file_bytes`.
     fn decode(bytes: &[u8], file_bytes: u64) -> Result<Header, String> {
         let code = be_u32(bytes, 0);
-        let rollup = Rollup::from_code(code).ok_or_else(|| format!("unknown aggregation code {code}"))?;
+        let rollup = rollup_of(code).ok_or_else(|| format!("unknown aggregation code {code}"))?;
         let factor = f32::from_be_bytes(be_u32(bytes, 8).to_be_bytes());
         if !(0.0..=1.0).contains(&factor) {
             return Err(format!("its x-files factor is {factor}, not between 0 and 1"));
@@ -153,9 +163,14 @@ impl Header {
     }
 }
 
+/// The method that the first word of a file stands for.
+pub(super) fn rollup_of(code: u32) -> Option<Rollup> {
+    if code >= OLDEST_FORMAT { Some(Rollup::Average) } else { Rollup::from_code(code) }
+}
+
 /// The bytes of the header that begins with `start`. A count of archives that the file cannot hold is refused before
 /// anything is reserved for it.
-fn needed_bytes(start: &[u8], file_bytes: u64) -> Result<usize, String> {
+pub(super) fn needed_bytes(start: &[u8], file_bytes: u64) -> Result<usize, String> {
     if start.len() < METADATA_BYTES {
         return Err(format!("it has {} bytes, too few for a header", start.len()));
     }
@@ -186,7 +201,7 @@ pub(crate) fn checked_factor(x_files_factor: f64) -> Result<f32, Error> {
     }
 }
 
-fn read_up_to(file: &File, buffer: &mut [u8]) -> io::Result<usize> {
+pub(super) fn read_up_to(file: &File, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
         match file.read_at(&mut buffer[filled..], filled as u64) {
@@ -199,7 +214,7 @@ fn read_up_to(file: &File, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(filled)
 }
 
-fn be_u32(bytes: &[u8], at: usize) -> u32 {
+pub(super) fn be_u32(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 

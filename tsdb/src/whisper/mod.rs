@@ -9,23 +9,29 @@
 //! Everything is big-endian and unpadded; interval 0 means that the slot was never written. A file is read and written
 //! with pread and pwrite only. Reading path: header, file (open, update), propagate, update_many, fetch, then the tools.
 
+mod compressed;
 mod create;
 mod fetch;
 mod file;
 mod header;
 mod propagate;
+mod raw;
+mod readable;
 mod resize;
 mod set_order;
 mod tools;
 mod update_many;
 
+pub use compressed::{CompressedArchive, CompressedHeader, Method, compressed_info, compressed_points};
 pub use create::{CreateOptions, Fill, create};
 pub use fetch::{Fetched, Resolution};
 pub use header::{Header, Located};
-pub use resize::{Migration, OldFile, ResizeOptions, resize, resize_into};
-pub use tools::{ArchiveDiff, Compare, diff, fill, merge, slots};
+pub use raw::{RawArchive, RawFile, RawHeader};
+pub use resize::{Migration, OldFile, OldPoints, ResizeOptions, resize, resize_into};
+pub use tools::{ArchiveDiff, Compare, Lock, diff, fill, merge};
 
 pub(crate) use file::{POINT_BYTES, Scratch, Whisper};
+pub(crate) use readable::Readable;
 pub(crate) use update_many::Overrun;
 
 use crate::error::Error;
@@ -53,12 +59,12 @@ pub fn update_many(path: &Path, points: &[(Timestamp, f64)], now: Timestamp) -> 
     Whisper::open_write(path)?.update_many(&mut Scratch::default(), points, now)
 }
 
-/// Reads a window; `None` when the file can hold none of it.
+/// Reads a window, also from a compressed file; `None` when the file can hold none of it.
 ///
 /// # Errors
 /// The window ends before it begins, the step asked for is not kept, or the file is missing or corrupt.
 pub fn fetch(path: &Path, window: Window, now: Timestamp, resolution: Resolution) -> Result<Option<Fetched>, Error> {
-    Whisper::open_read(path)?.fetch(&mut Scratch::default(), window, now, resolution)
+    Readable::open(path)?.fetch(&mut Scratch::default(), window, now, resolution)
 }
 
 /// The header of a file; `None` when it cannot be opened.
@@ -84,13 +90,15 @@ pub fn set_x_files_factor(path: &Path, x_files_factor: f64) -> Result<f64, Error
     Ok(old)
 }
 
-/// Changes the aggregation method in the header and gives the old one. Points already rolled up stay as they are.
+/// Changes the aggregation method in the header, and the x-files factor with it if one is given; gives the old method.
+/// Points already rolled up stay as they are.
 ///
 /// # Errors
-/// The file is missing, corrupt or not writable.
-pub fn set_rollup(path: &Path, rollup: Rollup) -> Result<Rollup, Error> {
+/// The factor is not between 0 and 1, or the file is missing, corrupt or not writable.
+pub fn set_rollup(path: &Path, rollup: Rollup, x_files_factor: Option<f64>) -> Result<Rollup, Error> {
     let mut file = Whisper::open_write(path)?;
     let old = file.header().rollup;
-    file.set_metadata(rollup, file.header().stored_factor())?;
+    let factor = x_files_factor.map_or(Ok(file.header().stored_factor()), header::checked_factor)?;
+    file.set_metadata(rollup, factor)?;
     Ok(old)
 }

@@ -86,42 +86,72 @@ pub fn resize_into(
     options: ResizeOptions,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let old = Whisper::open_read(path)?;
-    let rollup = options.rollup.unwrap_or(old.header().rollup);
-    let x_files_factor = options.x_files_factor.unwrap_or(old.header().x_files_factor());
-    let fetched = fetch_all(&old, now)?;
+    let old = OldPoints::read(path, now)?;
+    let rollup = options.rollup.unwrap_or(old.header.rollup);
+    let x_files_factor = options.x_files_factor.unwrap_or(old.header.x_files_factor());
     create(new, retention, CreateOptions { x_files_factor, rollup, fill: options.fill })?;
-    let new = Whisper::open_write(new)?;
-    let scratch = &mut Scratch::default();
-    match options.migration {
-        Migration::Copy => {
-            for fetched in fetched.iter().rev() {
-                new.update_many(scratch, &stamped(known_points(fetched)), now)?;
-            }
-        }
-        Migration::Aggregate => {
-            let points = one_line(&fetched);
-            for located in new.header().archives() {
-                let rolled = roll_up(&points, located, new.header(), x_files_factor, now);
-                new.update_many(scratch, &stamped(rolled), now)?;
-            }
-        }
-    }
-    Ok(())
+    old.migrate(new, options.migration, x_files_factor, now)
 }
 
-/// What each old archive's reach holds, finest first.
-fn fetch_all(old: &Whisper, now: Timestamp) -> Result<Vec<Fetched>, Error> {
-    let mut archives = old.header().archives().to_vec();
-    archives.sort_by_key(|located| located.archive.step);
-    let scratch = &mut Scratch::default();
-    let mut all = Vec::with_capacity(archives.len());
-    for located in archives {
-        let archive = located.archive;
-        let from = now - archive.retention_secs() + i64::from(archive.step.secs());
-        all.extend(old.fetch(scratch, Window { from, until: now }, now, Resolution::Finest)?);
+/// What a file held before it is resized.
+pub struct OldPoints {
+    header: Header,
+    /// What each archive's reach holds, finest first.
+    fetched: Vec<Fetched>,
+}
+
+impl OldPoints {
+    /// Reads everything that a file holds.
+    ///
+    /// # Errors
+    /// The file is missing or corrupt.
+    pub fn read(path: &Path, now: Timestamp) -> Result<OldPoints, Error> {
+        let old = Whisper::open_read(path)?;
+        let mut archives = old.header().archives().to_vec();
+        archives.sort_by_key(|located| located.archive.step);
+        let scratch = &mut Scratch::default();
+        let mut fetched = Vec::with_capacity(archives.len());
+        for located in archives {
+            let archive = located.archive;
+            let from = now - archive.retention_secs() + i64::from(archive.step.secs());
+            fetched.extend(old.fetch(scratch, Window { from, until: now }, now, Resolution::Finest)?);
+        }
+        Ok(OldPoints { header: old.into_header(), fetched })
     }
-    Ok(all)
+
+    /// The header of the old file.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The moments of all old points, gaps included, in the order in which they are aggregated.
+    pub fn moments(&self) -> Vec<i64> {
+        one_line(&self.fetched).into_iter().map(|(at, _)| at).collect()
+    }
+
+    /// Writes the old points into a new file.
+    ///
+    /// # Errors
+    /// The new file is missing, corrupt or not writable.
+    pub fn migrate(&self, new: &Path, migration: Migration, x_files_factor: f64, now: Timestamp) -> Result<(), Error> {
+        let new = Whisper::open_write(new)?;
+        let scratch = &mut Scratch::default();
+        match migration {
+            Migration::Copy => {
+                for fetched in self.fetched.iter().rev() {
+                    new.update_many(scratch, &stamped(known_points(fetched)), now)?;
+                }
+            }
+            Migration::Aggregate => {
+                let points = one_line(&self.fetched);
+                for located in new.header().archives() {
+                    let rolled = roll_up(&points, located, new.header(), x_files_factor, now);
+                    new.update_many(scratch, &stamped(rolled), now)?;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The old points in time order, finer archives before coarser where both reach.
@@ -152,15 +182,30 @@ fn roll_up(
     let mut rolled = Vec::new();
     for i in 0..i64::from(located.archive.points) {
         let (start, end) = (from + i * step, from + (i + 1) * step);
-        let first = points.partition_point(|(at, _)| *at < start);
-        let count = points[first..].partition_point(|(at, _)| *at < end);
-        let values: Vec<f64> = points[first..first + count].iter().map(|(_, value)| *value).collect();
+        let first = bisect(points, start, 0);
+        let last = bisect(points, end, first);
+        let values: Vec<f64> = points[first..last].iter().map(|(_, value)| *value).collect();
         let known = values.iter().filter(|value| !is_gap(**value)).count();
         if known > 0 && known as f64 / values.len() as f64 >= x_files_factor {
             rolled.extend(header.rollup.apply(&values).map(|value| (start, value)));
         }
     }
     rolled
+}
+
+/// Where `at` would be inserted, searched as Python searches: the points are not in order where a coarser archive held
+/// nothing older.
+fn bisect(points: &[(i64, f64)], at: i64, from: usize) -> usize {
+    let (mut low, mut high) = (from, points.len());
+    while low < high {
+        let middle = (low + high) / 2;
+        if points[middle].0 < at {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
 }
 
 fn stamped(points: Vec<(i64, f64)>) -> Vec<(Timestamp, f64)> {

@@ -1,8 +1,8 @@
-//! What whisper's command-line tools do with whole files: merge, fill, diff, and the raw slots for a dump. Their odd
+//! What whisper's command-line tools do with whole files: merge, fill and diff. Their odd
 //! habits are kept, because scripts are built on them.
 
 use super::fetch::{Fetched, Resolution};
-use super::file::{POINT_BYTES, Scratch, Whisper, decode_point};
+use super::file::{Scratch, Whisper};
 use super::header::Located;
 use super::update_many::Overrun;
 use crate::error::Error;
@@ -101,13 +101,25 @@ pub fn diff(
     Ok(diffs)
 }
 
+/// Whether a file is kept from other writers while it is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lock {
+    /// Others may write meanwhile.
+    None,
+    /// An flock, which other writers honour if they ask for one too.
+    Exclusive,
+}
+
 /// Fills gaps of one file with what another holds, from the other's finest archive that reaches there. Zeros count as
 /// gaps and a gap of one slot is left alone, as whisper-fill has it.
 ///
 /// # Errors
 /// A file is missing, corrupt or not writable.
-pub fn fill(source: &Path, target: &Path, now: Timestamp) -> Result<(), Error> {
+pub fn fill(source: &Path, target: &Path, lock: Lock, now: Timestamp) -> Result<(), Error> {
     let (source, target) = (Whisper::open_read(source)?, Whisper::open_write(target)?);
+    if lock == Lock::Exclusive {
+        target.file().lock().map_err(Error::io("lock", target.path()))?;
+    }
     let scratch = &mut Scratch::default();
     let mut until = now;
     for (_, located) in by_retention(&target) {
@@ -174,21 +186,6 @@ fn fill_gap(
         }
     }
     Ok(())
-}
-
-/// The slots of an archive as they lie in the file: interval (0: never written) and value.
-///
-/// # Errors
-/// The file is missing or corrupt, or has no such archive.
-pub fn slots(path: &Path, archive: usize) -> Result<Vec<(u32, f64)>, Error> {
-    let file = Whisper::open_read(path)?;
-    let Some(located) = file.header().archives().get(archive).copied() else {
-        return Err(Error::corrupt(path, format!("it has no archive {archive}")));
-    };
-    let mut scratch = Scratch::default();
-    file.read_slots(&mut scratch, &located, 0, 0)?;
-    let points = scratch.bytes.as_chunks::<POINT_BYTES>().0;
-    Ok(points.iter().map(decode_point).map(|(at, value)| (u32::try_from(at).unwrap_or(0), value)).collect())
 }
 
 /// The archives with their indexes, shortest retention first.

@@ -1,12 +1,13 @@
 //! Runs the recorded whisper vectors: after every step the result and the file's bytes must be those of whisper 1.1.10.
 
-use conformance::{Score, cases};
+use conformance::{Score, cases, peers};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use tsdb::whisper::{self, Compare, CreateOptions, Fill, Header, Migration, OldFile, ResizeOptions, Resolution};
+use std::process::Command;
+use tsdb::whisper::{self, Compare, CreateOptions, Fill, Header, Lock, Migration, OldFile, ResizeOptions, Resolution};
 use tsdb::{Archive, Error, GAP, Retention, Rollup, Step, Timestamp, Window, is_gap};
 
 /// Steps that are not the library's: the tools' output is the program's business, and tested there.
@@ -15,9 +16,26 @@ const NOT_OURS: [&str; 1] = ["cli"];
 #[test]
 fn recorded_vectors() {
     let Some(cases) = cases("whisper.jsonl") else { return };
+    check_all(&cases, "whisper");
+}
+
+/// Vectors that the real library makes here and now, from random operations of every kind.
+#[test]
+fn fresh_vectors() {
+    let Some(python) = peers::python() else { return };
+    let count = if std::env::var_os("SLOW_TESTS").is_some() { "5000" } else { "300" };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../conformance/peers/whisper_vectors.py");
+    let made = Command::new(python).arg(script).args(["2", count]).output().expect("python runs");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let text = String::from_utf8(made.stdout).expect("UTF-8");
+    let cases: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("a JSON line")).collect();
+    check_all(&cases, "fresh whisper vectors");
+}
+
+fn check_all(cases: &[Value], name: &str) {
     let mut score = Score::default();
     let mut skipped = std::collections::BTreeMap::<&str, usize>::new();
-    for case in &cases {
+    for case in cases {
         let steps = case["steps"].as_array().expect("steps");
         let foreign = steps.iter().find_map(|step| NOT_OURS.iter().find(|op| step["op"] == **op));
         if let Some(op) = foreign {
@@ -32,7 +50,7 @@ fn recorded_vectors() {
         score.note(case["id"].as_str().expect("id"), outcome.and_then(|()| check_sha256(case, &path)));
     }
     println!("whisper: not run, by step: {skipped:?}");
-    score.finish("whisper");
+    score.finish(name);
 }
 
 fn check_step(step: &Value, path: &Path) -> Result<(), String> {
@@ -76,7 +94,7 @@ fn run(step: &Value, path: &Path) -> Value {
                 merged => done(merged),
             }
         }
-        "fill" => done(whisper::fill(&source(step, path), path, time(&step["now"]))),
+        "fill" => done(whisper::fill(&source(step, path), path, Lock::None, time(&step["now"]))),
         "diff" => diff(step, path),
         "resize" => resize(step, path),
         op => panic!("unknown step {op}"),
@@ -161,7 +179,7 @@ fn set_rollup(step: &Value, path: &Path) -> Value {
     let checked = whisper::info(path).and_then(|_| {
         let name = step["agg"].as_str().expect("a name");
         let rollup = name.parse().map_err(|_| Error::UnknownRollup(name.into()))?;
-        whisper::set_rollup(path, rollup)
+        whisper::set_rollup(path, rollup, None)
     });
     checked.map_or_else(|error| class(&error), |old| json!(old.name()))
 }
