@@ -2,6 +2,7 @@
 
 mod agent;
 mod browser;
+mod client_wire;
 mod pipeline;
 mod running;
 mod statsd_cases;
