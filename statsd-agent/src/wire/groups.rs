@@ -160,11 +160,12 @@ fn heed(fields: &mut Result<Fields, ParseError>, field: &[u8]) {
     }
 }
 
-/// Whole seconds above zero, below the year 2106, where whisper's own dates end.
+/// Seconds above zero, below the year 2106, where whisper's own dates end; a fraction is cut off.
 fn epoch_second(digits: &[u8]) -> Option<u32> {
-    let digits = digits.trim_ascii();
-    let text = std::str::from_utf8(digits).ok().filter(|_| digits.iter().all(u8::is_ascii_digit))?;
-    text.parse().ok().filter(|&second| second > 0)
+    let text = std::str::from_utf8(digits).ok()?.trim_ascii();
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit());
+    whole.parse().ok().filter(|&second| digits && second > 0)
 }
 
 #[derive(Clone, Copy)]
@@ -256,9 +257,10 @@ mod tests {
     fn a_second_of_its_own_is_for_counts_and_gauges() {
         check("a:3|c|@0.5|T1656581400", &[Ok(CountAt { value: 6.0, at_secs: 1_656_581_400 })]);
         check("a:-70|g|#x:y|T1656581400", &[Ok(SetAt { value: -70.0, at_secs: 1_656_581_400 })]);
+        check("a:1|g|T1656581400.75", &[Ok(SetAt { value: 1.0, at_secs: 1_656_581_400 })]);
         check("a:5|ms|T1656581400", &[time(5.0, 1.0)]);
         check("a:b|s|T1656581400", &[Ok(Member(b"b"))]);
-        for bad in ["T0", "T-5", "T", "Tx", "T1656581400000", "T1.5", "T+1"] {
+        for bad in ["T0", "T-5", "T", "Tx", "T1656581400000", "T0.5", "T1.x", "T+1"] {
             check(&format!("a:1|g|{bad}"), &[Err(BadTimestamp)]);
         }
     }

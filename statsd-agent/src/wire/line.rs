@@ -5,7 +5,7 @@
 use super::groups::Groups;
 use super::number::{decimal, js};
 use super::{Dialect, ParseError, Sample};
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr, memchr_iter, memrchr};
 use std::slice::Split;
 
 /// A line in one of the usual shapes, read.
@@ -102,7 +102,10 @@ impl<'a> Line<'a> {
                 }
             }
         };
-        let colon = memchr(b':', head);
+        let mut colon = memchr(b':', head);
+        if let (Dialect::All, Some(first)) = (dialect, colon) {
+            colon = Some(name_colon(head, first));
+        }
         let (name, values) = match colon {
             Some(colon) => (&head[..colon], Some(&head[colon + 1..])),
             None => (head, None),
@@ -122,6 +125,20 @@ impl<'a> Line<'a> {
             Dialect::All => Samples::All(Groups::new(values, self.late)),
         }
     }
+}
+
+/// Which colon ends the name. A tag inside the name may have a value with colons (hot-shots sends URLs so), and who writes
+/// tags there does not pack values: the last one before the bar. But not before a set, whose member may be an address.
+fn name_colon(head: &[u8], first: usize) -> usize {
+    let is_tagged = || {
+        let equals = memchr(b'=', &head[..first]);
+        equals.is_some_and(|equals| head[..equals].iter().any(|byte| matches!(byte, b',' | b';' | b'#' | b'[')))
+    };
+    let Some(bar) = memchr(b'|', head) else { return first };
+    let Some(last) = memrchr(b':', &head[..bar]).filter(|&last| last != first) else { return first };
+    let is_set =
+        head[bar + 1..].split(|&b| b == b'|' || b == b':').next().is_some_and(|kind| kind.trim_ascii() == b"s");
+    if is_tagged() && !is_set { last } else { first }
 }
 
 /// The samples of a line.
@@ -257,6 +274,22 @@ mod tests {
         assert_eq!(read(b"r:3|c|@5e-1"), [Ok(Sample::Count(6.0))]);
         assert_eq!(read(b"u:alice|s\r"), [Ok(Sample::Member(b"alice"))]);
         assert_eq!(read(b"u:|s"), [Ok(Sample::Member(b"0"))]);
+    }
+
+    #[test]
+    fn tags_in_the_name_may_hold_colons_where_nothing_is_packed() {
+        let all = |line: &'static [u8]| {
+            let line = Line::split(line, Dialect::All);
+            (line.name, line.samples().collect::<Vec<_>>())
+        };
+        let one = vec![Ok(Sample::Count(1.0))];
+        assert_eq!(all(b"hits,url=http://x:80/y:1|c"), (&b"hits,url=http://x:80/y"[..], one.clone()));
+        assert_eq!(all(b"hits[host=db:5432].new:1|c|@1"), (&b"hits[host=db:5432].new"[..], one.clone()));
+        assert_eq!(all(b"hits,a=b:1|c|#url:http://x"), (&b"hits,a=b"[..], one.clone()));
+        assert_eq!(all(b"hits,a=b:1|c:2|c").1.len(), 2);
+        assert_eq!(all(b"hits,a=b:1:2"), (&b"hits,a=b"[..], vec![Err(ParseError::MissingType)]));
+        assert_eq!(all(b"u,a=b:10.0.0.1:80|s"), (&b"u,a=b"[..], vec![Ok(Sample::Member(b"10.0.0.1:80"))]));
+        assert_eq!(all(b"a=b:1:1|c").1.len(), 2, "no tag, so these are packed");
     }
 
     #[test]
