@@ -3,6 +3,7 @@
 mod agent;
 mod browser;
 mod client_wire;
+mod clients;
 mod pipeline;
 mod running;
 mod statsd_cases;
