@@ -83,6 +83,8 @@ pub struct Line<'a> {
     pub tags: &'a [u8],
     values: Option<&'a [u8]>,
     late: Option<&'a [u8]>,
+    /// The only sample, where what stands before the tags is one of the usual shapes and nothing stands behind them.
+    only: Option<Sample<'static>>,
     dialect: Dialect,
 }
 
@@ -102,6 +104,12 @@ impl<'a> Line<'a> {
                 }
             }
         };
+        if head.len() < line.len()
+            && late.is_none()
+            && let Some(Simple { name, sample, .. }) = simple(head).filter(|simple| simple.len == head.len())
+        {
+            return Line { name, tags, values: None, late, only: Some(sample), dialect };
+        }
         let mut colon = memchr(b':', head);
         if let (Dialect::All, Some(first)) = (dialect, colon) {
             colon = Some(name_colon(head, first));
@@ -110,11 +118,14 @@ impl<'a> Line<'a> {
             Some(colon) => (&head[..colon], Some(&head[colon + 1..])),
             None => (head, None),
         };
-        Line { name, tags, values, late, dialect }
+        Line { name, tags, values, late, only: None, dialect }
     }
 
     /// Each value part in order, read or refused. A line without a colon is one bad part.
     pub fn samples(&self) -> Samples<'a> {
+        if let Some(sample) = self.only {
+            return Samples::Only(Some(sample));
+        }
         let values = self.values.unwrap_or_default();
         match self.dialect {
             Dialect::Statsd => {
@@ -143,6 +154,8 @@ fn name_colon(head: &[u8], first: usize) -> usize {
 
 /// The samples of a line.
 pub enum Samples<'a> {
+    /// One, read already.
+    Only(Option<Sample<'static>>),
     /// statsd's `value|type|@rate` between colons, and the rate that stands after the tags.
     Statsd(Split<'a, u8, fn(&u8) -> bool>, Option<&'a [u8]>),
     /// DogStatsD's too.
@@ -154,6 +167,7 @@ impl<'a> Iterator for Samples<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         match self {
+            Samples::Only(sample) => sample.take().map(Ok),
             Samples::Statsd(parts, late_rate) => parts.next().map(|part| sample(part, *late_rate)),
             Samples::All(groups) => groups.next(),
         }
@@ -274,6 +288,19 @@ mod tests {
         assert_eq!(read(b"r:3|c|@5e-1"), [Ok(Sample::Count(6.0))]);
         assert_eq!(read(b"u:alice|s\r"), [Ok(Sample::Member(b"alice"))]);
         assert_eq!(read(b"u:|s"), [Ok(Sample::Member(b"0"))]);
+    }
+
+    #[test]
+    fn tags_behind_a_usual_shape_change_nothing_of_it() {
+        for dialect in [Dialect::Statsd, Dialect::All] {
+            for head in ["a:1|c", "a:3|c|@0.1", "a:+3|g", "a:320.5|ms", "a:x|s", "a:1|c:2|c", "a:-1|ms", "a"] {
+                let plain = Line::split(head.as_bytes(), dialect);
+                let text = format!("{head}|#k:v");
+                let tagged = Line::split(text.as_bytes(), dialect);
+                assert_eq!((tagged.name, tagged.tags), (plain.name, &b"k:v"[..]));
+                assert_eq!(tagged.samples().collect::<Vec<_>>(), plain.samples().collect::<Vec<_>>(), "{text}");
+            }
+        }
     }
 
     #[test]
