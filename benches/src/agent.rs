@@ -6,6 +6,7 @@ use statsd_agent::Config;
 use statsd_agent::counters::Counters;
 use statsd_agent::flush::Ledger;
 use statsd_agent::flush::outlet::{Outlet, Protocol};
+use statsd_agent::wire::Dialect;
 use std::mem;
 
 /// What clients pack into one datagram on an Ethernet.
@@ -31,8 +32,12 @@ pub fn datagrams(lines: usize, names: usize, value: impl Fn(usize) -> String) ->
 }
 
 fn tally(name: &'static str, size: Size, value: impl Fn(usize) -> String) -> Measured {
+    tally_in(Dialect::Statsd, name, size, value)
+}
+
+fn tally_in(dialect: Dialect, name: &'static str, size: Size, value: impl Fn(usize) -> String) -> Measured {
     let sent = datagrams(size.units, size.names, value);
-    let ledger = Ledger::new(&Config::default());
+    let ledger = Ledger::new(&Config { dialect, ..Config::default() });
     let mut shard = ledger.shard();
     // Names become known, as they are after the first interval; the tables are swapped as a flush would.
     let mut spare = ledger.table();
@@ -73,6 +78,12 @@ pub fn run(size: Size) -> Vec<Measured> {
         tally("agent/gauge_lines", size, |i| format!("{}.5|g", i % 1000)),
         tally("agent/timer_lines", size, |i| format!("{}.25|ms", i % 320)),
         tally("agent/counter_lines_tagged", size, |_| "1|c|#env:prod,region:eu".to_string()),
+        tally_in(Dialect::All, "agent/counter_lines_tagged_all_dialects", size, |_| {
+            "1|c|#env:prod,region:eu".to_string()
+        }),
+        tally_in(Dialect::All, "agent/three_packed_values_tagged", size, |i| {
+            format!("{}:2.5:3|ms|@0.5|#env:prod,region:eu", i % 320)
+        }),
         flush(size),
     ]
 }

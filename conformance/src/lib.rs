@@ -4,6 +4,7 @@
 //! of the same file names, so that further cases can be run; a file absent there is skipped, loudly.
 #![forbid(unsafe_code)]
 
+pub mod captures;
 pub mod fixture;
 pub mod peers;
 
@@ -19,15 +20,24 @@ use std::path::{Path, PathBuf};
 /// # Panics
 /// When a file that exists cannot be read: a test that ran no case must not pass.
 pub fn cases(file: &str) -> Option<Vec<Value>> {
-    let chosen = std::env::var_os("KYMO_CONFORMANCE").map(PathBuf::from);
-    let folder = chosen.clone().unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("data"));
+    let folder = folder();
     let Some(reader) = open(&folder, file) else {
-        assert!(chosen.is_some(), "{} is missing from {}", file, folder.display());
+        assert!(is_chosen(), "{} is missing from {}", file, folder.display());
         println!("SKIPPED {file}: not in {}", folder.display());
         return None;
     };
     let parse = |line: std::io::Result<String>| serde_json::from_str(&line.expect("readable")).expect("a JSON line");
     Some(BufReader::new(reader).lines().map(parse).collect())
+}
+
+/// Whether the cases are others than ours, so that a test has no answers of its own to them.
+pub fn is_chosen() -> bool {
+    std::env::var_os("KYMO_CONFORMANCE").is_some()
+}
+
+fn folder() -> PathBuf {
+    let ours = || Path::new(env!("CARGO_MANIFEST_DIR")).join("data");
+    std::env::var_os("KYMO_CONFORMANCE").map_or_else(ours, PathBuf::from)
 }
 
 fn open(folder: &Path, file: &str) -> Option<Box<dyn Read>> {

@@ -2,6 +2,7 @@
 
 use crate::command::whisper::WhisperArgs;
 use clap::{Args, Parser, Subcommand};
+use statsd_agent::wire::Dialect;
 use std::path::PathBuf;
 
 /// StatsD, carbon, Whisper and graphite-web in one program: from packet to picture.
@@ -55,6 +56,9 @@ pub struct ServeArgs {
     /// How often tallies become points: 10s, 1s, 500ms [default: 10s]
     #[arg(long, value_name = "TIME")]
     pub flush_interval: Option<String>,
+    /// Which StatsD lines are understood [default: all]
+    #[arg(long, value_enum, value_name = "WHICH")]
+    pub dialects: Option<Dialects>,
     /// Listen on every address of the machine where no address was given
     #[arg(long)]
     pub listen_all: bool,
@@ -81,6 +85,28 @@ pub struct AgentArgs {
     /// statsd's configuration file: a JavaScript object literal
     #[arg(long, value_name = "FILE")]
     pub statsd_config: PathBuf,
+    /// Which StatsD lines are understood
+    #[arg(long, value_enum, value_name = "WHICH", default_value_t = Dialects::Statsd)]
+    pub dialects: Dialects,
+}
+
+/// Which StatsD lines are understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dialects {
+    /// Also DogStatsD's, tags inside names, and syslog headers
+    All,
+    /// statsd's, to the letter
+    Statsd,
+}
+
+impl From<Dialects> for Dialect {
+    fn from(dialects: Dialects) -> Dialect {
+        match dialects {
+            Dialects::All => Dialect::All,
+            Dialects::Statsd => Dialect::Statsd,
+        }
+    }
 }
 
 /// What `proxy` runs with.

@@ -7,6 +7,7 @@ use crate::clock;
 use render::app::{Figure, Health};
 use render::draw::Unit;
 use statsd_agent::counters::{Counters, Reject};
+use statsd_agent::wire::notice::Alert;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -36,6 +37,7 @@ impl Stages {
             ("statsd.lines", agent.lines.get()),
             ("statsd.samples", agent.samples.get()),
             ("statsd.applied", agent.applied.get()),
+            ("statsd.dated", agent.dated.get()),
             ("statsd.kernel_drops", agent.datagrams_dropped.get()),
             ("statsd.datagrams_truncated", agent.datagrams_truncated.get()),
             ("statsd.connections", agent.connections.get()),
@@ -52,8 +54,16 @@ impl Stages {
             ("carbon.spool_dropped", output.spool_dropped.get()),
         ];
         let rejected = Reject::ALL.map(|reason| (format!("statsd.rejected.{}", reason.name()), agent.rejected(reason)));
+        let events =
+            Alert::ALL.map(|alert| (format!("statsd.events.{}", alert.name()), agent.events[alert as usize].get()));
         let stored = self.store.counters().all().map(|(name, value)| (format!("store.{name}"), value));
-        named.map(|(name, value)| (name.to_string(), value)).into_iter().chain(rejected).chain(stored).collect()
+        named
+            .map(|(name, value)| (name.to_string(), value))
+            .into_iter()
+            .chain(rejected)
+            .chain(events)
+            .chain(stored)
+            .collect()
     }
 
     /// What goes up and down, by its name below `kymo.`.

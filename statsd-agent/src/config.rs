@@ -1,6 +1,7 @@
 //! The agent's settings as plain values; whoever reads files (kymo) fills them in. Defaults are statsd's own.
 
 use crate::flush::statistics::{Histogram, Percentile};
+use crate::wire::Dialect;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -9,6 +10,8 @@ use std::path::PathBuf;
 pub struct Config {
     /// Where StatsD lines are received; statsd's `servers`.
     pub servers: Vec<Server>,
+    /// What the lines may say.
+    pub dialect: Dialect,
     /// Receiver threads (and sockets) for each UDP address.
     pub receivers: u16,
     /// The kernel's receive buffer to ask for, for each UDP socket; the kernel may give less.
@@ -30,6 +33,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             servers: vec![Server::Udp(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8125)))],
+            dialect: Dialect::Statsd,
             receivers: 1,
             receive_buffer_bytes: 8 << 20,
             streams: StreamLimits::default(),
@@ -102,6 +106,8 @@ pub struct Limits {
     pub members: u32,
     /// Gauge changes (`+1|g`) of an interval; 24 bytes each.
     pub changes: u32,
+    /// Values that name a second of their own (`|T1656581400`), of an interval; 24 bytes each.
+    pub dated: u32,
     /// A series that had no sample for this many flushes may be given up when the names are full.
     pub evict_after_flushes: u32,
 }
@@ -115,6 +121,7 @@ impl Default for Limits {
             timings: 4_000_000,
             members: 1_000_000,
             changes: 1_000_000,
+            dated: 1_000_000,
             evict_after_flushes: 360,
         }
     }

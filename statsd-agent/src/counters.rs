@@ -1,6 +1,7 @@
 //! What the agent counts about itself. Everything heard is either applied or rejected for a named reason, so that
 //! `samples = applied + rejected` holds at any moment at which the receivers stand still.
 
+use crate::wire::notice::Alert;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Why a sample was not tallied. The first group are bad lines to statsd (`bad_lines_seen`), the second are bounds.
@@ -16,6 +17,14 @@ pub enum Reject {
     NotFinite,
     /// A timer below zero.
     NegativeTimer,
+    /// A type that no client is known to mean.
+    UnknownType,
+    /// A second of the sender's own that is none.
+    BadTimestamp,
+    /// An event whose lengths are not those that it states.
+    BadEvent,
+    /// A service check without a name and a status.
+    BadCheck,
     /// Nothing is left of the name.
     EmptyName,
     /// The name (with tags) is longer than the setting.
@@ -30,16 +39,22 @@ pub enum Reject {
     MembersFull,
     /// A gauge change, and the interval's changes are at their bound.
     ChangesFull,
+    /// A value with a second of its own, and the interval's are at their bound.
+    DatedFull,
 }
 
 impl Reject {
     /// Every reason, in the order of the counters.
-    pub const ALL: [Reject; 12] = [
+    pub const ALL: [Reject; 17] = [
         Reject::MissingType,
         Reject::BadRate,
         Reject::BadValue,
         Reject::NotFinite,
         Reject::NegativeTimer,
+        Reject::UnknownType,
+        Reject::BadTimestamp,
+        Reject::BadEvent,
+        Reject::BadCheck,
         Reject::EmptyName,
         Reject::NameTooLong,
         Reject::LineTooLong,
@@ -47,6 +62,7 @@ impl Reject {
         Reject::TimersFull,
         Reject::MembersFull,
         Reject::ChangesFull,
+        Reject::DatedFull,
     ];
 
     /// The reason as it appears in series names and reports.
@@ -57,6 +73,10 @@ impl Reject {
             Reject::BadValue => "bad_value",
             Reject::NotFinite => "not_finite",
             Reject::NegativeTimer => "negative_timer",
+            Reject::UnknownType => "unknown_type",
+            Reject::BadTimestamp => "bad_timestamp",
+            Reject::BadEvent => "bad_event",
+            Reject::BadCheck => "bad_check",
             Reject::EmptyName => "empty_name",
             Reject::NameTooLong => "name_too_long",
             Reject::LineTooLong => "line_too_long",
@@ -64,6 +84,7 @@ impl Reject {
             Reject::TimersFull => "timers_full",
             Reject::MembersFull => "members_full",
             Reject::ChangesFull => "changes_full",
+            Reject::DatedFull => "dated_full",
         }
     }
 
@@ -82,6 +103,10 @@ impl From<crate::wire::ParseError> for Reject {
             ParseError::BadValue => Reject::BadValue,
             ParseError::NotFinite => Reject::NotFinite,
             ParseError::NegativeTimer => Reject::NegativeTimer,
+            ParseError::UnknownType => Reject::UnknownType,
+            ParseError::BadTimestamp => Reject::BadTimestamp,
+            ParseError::BadEvent => Reject::BadEvent,
+            ParseError::BadCheck => Reject::BadCheck,
         }
     }
 }
@@ -101,6 +126,10 @@ pub struct Heard {
     pub applied: u64,
     /// Samples that were not, by [`Reject`].
     pub rejected: [u64; Reject::ALL.len()],
+    /// Applied samples that name a second of their own.
+    pub dated: u64,
+    /// Events, by [`Alert`]; each is an applied sample.
+    pub events: [u64; Alert::ALL.len()],
 }
 
 impl Heard {
@@ -122,6 +151,10 @@ impl Heard {
         self.samples += other.samples;
         self.applied += other.applied;
         for (mine, theirs) in self.rejected.iter_mut().zip(&other.rejected) {
+            *mine += theirs;
+        }
+        self.dated += other.dated;
+        for (mine, theirs) in self.events.iter_mut().zip(&other.events) {
             *mine += theirs;
         }
     }
@@ -165,6 +198,10 @@ pub struct Counters {
     pub applied: Count,
     /// Value parts refused, by [`Reject`].
     pub rejected: [Count; Reject::ALL.len()],
+    /// Value parts that name a second of their own; they are points past the tallies.
+    pub dated: Count,
+    /// Events, by [`Alert`].
+    pub events: [Count; Alert::ALL.len()],
     /// Second in which the last batch came; zero before the first.
     pub heard_at_secs: Count,
     /// Datagrams longer than the receive buffer; their readable part was not used.
@@ -250,6 +287,10 @@ impl Counters {
         self.samples.add(now.samples - before.samples);
         self.applied.add(now.applied - before.applied);
         for (total, (now, before)) in self.rejected.iter().zip(now.rejected.iter().zip(&before.rejected)) {
+            total.add(now - before);
+        }
+        self.dated.add(now.dated - before.dated);
+        for (total, (now, before)) in self.events.iter().zip(now.events.iter().zip(&before.events)) {
             total.add(now - before);
         }
     }

@@ -21,6 +21,7 @@ pub fn run(args: &AgentArgs) -> Result<ExitCode> {
         warn!("{}: {warning}", args.statsd_config.display());
     }
     let cores = thread::available_parallelism().map_or(1, |cores| cores.get());
+    file.config.dialect = args.dialects.into();
     file.config.receivers = cores.min(RECEIVERS_MAX) as u16;
     // Caught before anything is received, so that no signal can find data that nobody would flush.
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("catch SIGTERM and SIGINT")?;

@@ -14,6 +14,7 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
     for server in &plan.agent.servers {
         println!("statsd          {server:?}");
     }
+    println!("dialects        {:?}", settings.dialects);
     println!("carbon          {}", settings.carbon);
     println!("http            {}", settings.http);
     println!("flush interval  {:?}", plan.interval);

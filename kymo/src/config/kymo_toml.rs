@@ -1,6 +1,7 @@
 //! kymo.toml: its keys, each optional, each with the meaning of the flag of the same name. docs/config.md is printed
 //! from [`KEYS`], and a test keeps the two and the struct in step.
 
+use crate::cli::Dialects;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use std::fs::File;
@@ -24,6 +25,8 @@ pub struct KymoToml {
     pub http: Option<String>,
     /// Text such as `10s`.
     pub flush_interval: Option<String>,
+    /// Which StatsD lines are understood.
+    pub dialects: Option<Dialects>,
     /// All interfaces where no address is given.
     pub listen_all: Option<bool>,
     /// statsd's file.
@@ -59,6 +62,8 @@ pub struct Limits {
     pub set_members: Option<u32>,
     /// Gauge changes in one interval.
     pub gauge_changes: Option<u32>,
+    /// Values with a second of their own in one interval.
+    pub dated_samples: Option<u32>,
     /// Stream connections at once.
     pub connections: Option<u16>,
     /// Longest line of a stream.
@@ -100,6 +105,11 @@ pub const KEYS: &[Key] = &[
     key("carbon", "\"127.0.0.1:2003\"", "Where carbon's lines are received, over TCP and UDP."),
     key("http", "\"127.0.0.1:8080\"", "Where the page and the Graphite API are served."),
     key("flush_interval", "\"10s\"", "How often tallies become points; `s`, `ms`, `m` or plain seconds."),
+    key(
+        "dialects",
+        "\"all\"",
+        "Which StatsD lines are understood: `all`, or `statsd` for statsd's alone (docs/wire.md).",
+    ),
     key("listen_all", "false", "Listen on every address of the machine where no address is given."),
     key("statsd_config", "none", "A statsd configuration file whose percentiles, names and idle rules apply."),
     key("whisper", "none", "An existing whisper tree that points are written to and queries see, alone."),
@@ -117,6 +127,11 @@ pub const KEYS: &[Key] = &[
     key("limits.timer_samples", "4000000", "Timer samples that each receiver keeps in one interval."),
     key("limits.set_members", "1000000", "Distinct set members that each receiver keeps in one interval."),
     key("limits.gauge_changes", "1000000", "Gauge changes (`+1|g`) that each receiver keeps in one interval."),
+    key(
+        "limits.dated_samples",
+        "1000000",
+        "Values with a second of their own (`|T…`) that each receiver keeps in one interval.",
+    ),
     key("limits.connections", "1024", "Stream connections at once; further ones are closed at once and counted."),
     key("limits.line_bytes", "65536", "Longest line of a stream connection; a longer one is dropped and counted."),
     key("limits.idle_secs", "600", "A stream connection that is silent for so long is closed."),

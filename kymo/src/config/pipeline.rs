@@ -75,6 +75,7 @@ fn lay_over(agent: &mut Config, settings: &Settings) {
         let interval = settings.flush_interval.unwrap_or(FLUSH_INTERVAL);
         agent.flush.interval_ms = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
     }
+    agent.dialect = settings.dialects.into();
     agent.flush.align = Align::WallClock;
     agent.flush.silent_until_heard = true;
     agent.carbon = vec![CarbonListen::Tcp(settings.carbon), CarbonListen::Udp(settings.carbon)];
@@ -93,6 +94,7 @@ fn lay_over(agent: &mut Config, settings: &Settings) {
     set(&mut agent.limits.timings, limits.timer_samples);
     set(&mut agent.limits.members, limits.set_members);
     set(&mut agent.limits.changes, limits.gauge_changes);
+    set(&mut agent.limits.dated, limits.dated_samples);
     set(&mut agent.streams.connections, limits.connections);
     set(&mut agent.streams.longest_line_bytes, limits.line_bytes);
     set(&mut agent.streams.idle_ms, limits.idle_secs.map(|secs| u64::from(secs) * 1000));

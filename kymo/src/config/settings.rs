@@ -1,7 +1,7 @@
 //! What `kymo serve` runs with, after every source of configuration was read once.
 
 use super::kymo_toml::{KymoToml, Limits};
-use crate::cli::ServeArgs;
+use crate::cli::{Dialects, ServeArgs};
 use anyhow::{Context, Result, bail};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
@@ -22,6 +22,8 @@ pub struct Settings {
     pub http: SocketAddr,
     /// `None` when only statsd's file or the default may say.
     pub flush_interval: Option<Duration>,
+    /// Which StatsD lines are understood.
+    pub dialects: Dialects,
     /// statsd's file.
     pub statsd_config: Option<PathBuf>,
     /// carbon's storage-schemas.conf.
@@ -64,6 +66,7 @@ impl Settings {
             carbon: address(&args.carbon, &file.carbon, 2003)?,
             http: address(&args.http, &file.http, 8080)?,
             flush_interval: interval.map(|text| parse_interval(text)).transpose()?,
+            dialects: args.dialects.or(file.dialects).unwrap_or(Dialects::All),
             statsd_config,
             storage_schemas: args.storage_schemas.clone().or(file.storage_schemas),
             storage_aggregation: args.storage_aggregation.clone().or(file.storage_aggregation),

@@ -3,6 +3,8 @@
 mod agent;
 mod browser;
 mod fuzz;
+mod client_wire;
+mod clients;
 mod pipeline;
 mod proxy;
 mod running;

@@ -193,27 +193,3 @@ fn recorded_flushes_are_reproduced() {
     println!("statsd quirks {}/{quirks}\n{}", quirks - differing.len(), differing.join("\n"));
     counted.finish("statsd must and defect");
 }
-
-/// Lines that DogStatsD's or Telegraf's clients mean otherwise than statsd reads them; they are tallied or counted as bad,
-/// as statsd does, until those dialects are built.
-const OTHER_DIALECT: &[&str] = &["_e{", "_sc|", ":1:2|", ":1:2:3|"];
-
-#[test]
-fn datagrams_of_real_clients_are_understood() {
-    let Some(clients) = cases("client_wire.jsonl") else { return };
-    let mut score = Score::default();
-    for client in &clients {
-        for datagram in client["datagrams"].as_array().into_iter().flatten() {
-            let text = datagram.as_str().expect("a text");
-            let mut shard = Ledger::new(&statsd_agent::Config::default()).shard();
-            shard.receive(text.as_bytes(), 0);
-            let heard = *shard.heard();
-            let other = OTHER_DIALECT.iter().any(|part| text.contains(part));
-            let conserved = heard.samples == heard.applied + heard.rejected.iter().sum::<u64>();
-            let understood = other || (heard.applied == heard.lines && heard.bad_lines() == 0);
-            let outcome = if conserved && understood { Ok(()) } else { Err(format!("{text:?}: {heard:?}")) };
-            score.note(client["client"].as_str().expect("a name"), outcome);
-        }
-    }
-    score.finish("client_wire");
-}

@@ -14,7 +14,7 @@ pub use table::{Budget, Table};
 
 use crate::config::Limits;
 use crate::counters::{Counters, Heard, Reject};
-use crate::wire::{self, Line};
+use crate::wire::{self, Dialect, Line, Notice, ParseError, Sample, notice, syslog};
 use memchr::memchr;
 use std::mem;
 use std::sync::Arc;
@@ -23,12 +23,14 @@ use std::sync::Arc;
 pub struct Shard {
     table: Table,
     published: Heard,
+    /// The name of the service check at hand.
+    check: Vec<u8>,
 }
 
 impl Shard {
     /// An empty shard. Receivers of one agent share `seeds` (their sets are merged) and `budget` (their names are).
-    pub fn new(limits: Limits, seeds: Seeds, budget: Arc<Budget>) -> Shard {
-        Shard { table: Table::new(limits, seeds, budget), published: Heard::default() }
+    pub fn new(limits: Limits, dialect: Dialect, seeds: Seeds, budget: Arc<Budget>) -> Shard {
+        Shard { table: Table::new(limits, dialect, seeds, budget), published: Heard::default(), check: Vec::new() }
     }
 
     /// Tallies every line of a datagram, or of a block of whole lines. `stamp` orders batches of all receivers, so that
@@ -90,15 +92,44 @@ impl Shard {
     }
 
     fn any_line(&mut self, line: &[u8], stamp: u64) {
-        let line = Line::split(line);
+        let dialect = self.table.dialect();
+        let mut line = line;
+        if dialect == Dialect::All {
+            line = syslog::payload(line.strip_suffix(b"\r").unwrap_or(line));
+            if let Some(notice) = notice::read(line) {
+                return self.notice(notice, stamp);
+            }
+        }
+        let line = Line::split(line, dialect);
+        let is_too_long = self.table.is_too_long(line.name, line.tags);
         for sample in line.samples() {
             self.table.heard.samples += 1;
             let outcome = match sample {
+                Ok(_) if is_too_long => Err(Reject::NameTooLong),
                 Ok(sample) => self.table.tally(line.name, line.tags, &sample, stamp),
                 Err(error) => Err(error.into()),
             };
             self.note(outcome);
         }
+    }
+
+    /// An event is counted by its alert; a service check is the gauge `checks.NAME`.
+    fn notice(&mut self, notice: Result<Notice<'_>, ParseError>, stamp: u64) {
+        self.table.heard.samples += 1;
+        let outcome = match notice {
+            Ok(Notice::Event(alert)) => {
+                self.table.heard.events[alert as usize] += 1;
+                Ok(())
+            }
+            Ok(Notice::Check { name, status, tags }) => {
+                self.check.clear();
+                self.check.extend_from_slice(b"checks.");
+                self.check.extend_from_slice(name);
+                self.table.tally(&self.check, tags, &Sample::Set(status), stamp)
+            }
+            Err(error) => Err(error.into()),
+        };
+        self.note(outcome);
     }
 
     #[inline]

@@ -8,7 +8,7 @@ use super::name;
 use super::spellings::Spellings;
 use crate::config::Limits;
 use crate::counters::{Heard, Reject};
-use crate::wire::{Kind, Sample};
+use crate::wire::{Dialect, Kind, Sample};
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::mem;
@@ -79,6 +79,14 @@ pub(crate) struct Change {
     pub value: f64,
 }
 
+/// A value that names the second it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Dated {
+    pub series: u32,
+    pub at_secs: u32,
+    pub value: f64,
+}
+
 /// A member of a set of this interval: 24 bytes whatever its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Member {
@@ -118,6 +126,7 @@ pub(crate) type Members = HashSet<Member, BuildHasherDefault<AsIs>>;
 /// The names and tallies of one receiver's interval.
 pub struct Table {
     limits: Limits,
+    dialect: Dialect,
     seeds: Seeds,
     budget: Arc<Budget>,
     spellings: Spellings,
@@ -126,6 +135,7 @@ pub struct Table {
     pub(crate) timings: Vec<(u32, f64)>,
     pub(crate) changes: Vec<Change>,
     pub(crate) members: Members,
+    pub(crate) dated: Vec<Dated>,
     pub(crate) heard: Heard,
     /// Names taken from the budget in this interval.
     pub(crate) admitted: u64,
@@ -135,9 +145,10 @@ pub struct Table {
 
 impl Table {
     /// An empty table; it allocates as names come.
-    pub fn new(limits: Limits, seeds: Seeds, budget: Arc<Budget>) -> Table {
+    pub fn new(limits: Limits, dialect: Dialect, seeds: Seeds, budget: Arc<Budget>) -> Table {
         Table {
             limits,
+            dialect,
             spellings: Spellings::new(seeds.clone()),
             seeds,
             budget,
@@ -146,6 +157,7 @@ impl Table {
             timings: Vec::new(),
             changes: Vec::new(),
             members: Members::default(),
+            dated: Vec::new(),
             heard: Heard::default(),
             admitted: 0,
             tagged: Vec::new(),
@@ -200,12 +212,36 @@ impl Table {
                 }
                 self.members.insert(member);
             }
+            Sample::CountAt { value, at_secs } | Sample::SetAt { value, at_secs } => {
+                return self.date(Dated { series: id, at_secs, value });
+            }
         }
         if tally.samples == 0 {
             self.touched.push(id);
         }
         tally.samples = tally.samples.saturating_add(1);
         Ok(())
+    }
+
+    /// Keeps a value past the tallies: the series has nothing in the open interval.
+    #[cold]
+    fn date(&mut self, dated: Dated) -> Result<(), Reject> {
+        if self.dated.len() >= self.limits.dated as usize {
+            return Err(Reject::DatedFull);
+        }
+        self.dated.push(dated);
+        self.heard.dated += 1;
+        Ok(())
+    }
+
+    /// Whether no series can have this name. Asked once for a line of many values, so that none of them looks for it.
+    pub(crate) fn is_too_long(&self, name: &[u8], tags: &[u8]) -> bool {
+        name.len() + tags.len() >= usize::from(self.limits.longest_name)
+    }
+
+    /// What the lines may say.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
     }
 
     #[cfg(test)]
@@ -223,6 +259,7 @@ impl Table {
         self.timings.clear();
         self.changes.clear();
         self.members.clear();
+        self.dated.clear();
         self.heard = Heard::default();
         self.admitted = 0;
     }
@@ -243,7 +280,7 @@ impl Table {
     /// Forgets all spellings but the canonical ones, and the series that `stays` gives up. Only of a cleared table.
     pub(crate) fn forget(&mut self, stays: impl Fn(Home) -> bool) {
         assert!(self.touched.is_empty(), "an interval is forgotten only after it was merged");
-        let mut fresh = Table::new(self.limits, self.seeds.clone(), Arc::clone(&self.budget));
+        let mut fresh = Table::new(self.limits, self.dialect, self.seeds.clone(), Arc::clone(&self.budget));
         for tally in self.tallies.iter().filter(|tally| stays(tally.home)) {
             let id = fresh.push_series(tally.kind, self.spellings.text(tally.spelling));
             fresh.tallies[id as usize].home = tally.home;
@@ -267,11 +304,11 @@ impl Table {
     /// Makes room for a spelling seen for the first time: its series may exist under another spelling.
     #[cold]
     fn admit(&mut self, kind: Kind, name: &[u8], tags: &[u8]) -> Result<u32, Reject> {
-        if name.len() + tags.len() >= usize::from(self.limits.longest_name) {
+        if self.is_too_long(name, tags) {
             return Err(Reject::NameTooLong);
         }
         let mut canonical = mem::take(&mut self.canonical);
-        let id = if name::canonical(name, tags, &mut canonical) {
+        let id = if name::canonical(name, tags, self.dialect, &mut canonical) {
             self.spellings.find(kind, canonical.as_bytes()).map_or_else(|| self.admit_series(kind, &canonical), Ok)
         } else {
             Err(Reject::EmptyName)

@@ -2,7 +2,7 @@
 //! it; shards' tables are merged into it whole.
 
 use super::naming::Naming;
-use crate::aggregate::table::{AsIs, Change, Home, Member, Members, Tally, UNSET};
+use crate::aggregate::table::{AsIs, Change, Dated, Home, Member, Members, Tally, UNSET};
 use crate::aggregate::{Seeds, Table, index::Index};
 use crate::config::{Flush, Idle, Limits};
 use crate::wire::Kind;
@@ -47,6 +47,8 @@ pub struct Book {
     free: Vec<u32>,
     timings: Vec<(u32, f64)>,
     members: Members,
+    /// Values that name their own second, until the flush prints them.
+    pub(crate) dated: Vec<Dated>,
     lag_name: String,
     lag: Option<u32>,
     refused: u64,
@@ -90,6 +92,7 @@ impl Book {
             free: Vec::new(),
             timings: Vec::new(),
             members: Members::with_hasher(BuildHasherDefault::<AsIs>::default()),
+            dated: Vec::new(),
             lag_name: naming.lag().to_owned(),
             lag: None,
             refused: 0,
@@ -97,7 +100,8 @@ impl Book {
         };
         for name in naming.own_counters() {
             let id = book.open(Kind::Counter, name);
-            book.series[id as usize].protected = true;
+            let series = &mut book.series[id as usize];
+            (series.protected, series.live) = (true, true);
         }
         book
     }
@@ -116,6 +120,7 @@ impl Book {
             self.refused += heard.rejected[crate::counters::Reject::NamesFull as usize];
             self.absorb_tallies(table, &mut gauges);
             self.absorb_logs(table, &mut gauges);
+            self.absorb_dated(table);
             table.clear();
         }
         self.settle(gauges);
@@ -128,7 +133,9 @@ impl Book {
 
     /// Whether merging once more before the flush could pass the bound on samples held.
     pub(crate) fn is_full(&self) -> bool {
-        self.timings.len() >= self.limits.timings as usize || self.members.len() >= self.limits.members as usize
+        self.timings.len() >= self.limits.timings as usize
+            || self.members.len() >= self.limits.members as usize
+            || self.dated.len() >= self.limits.dated as usize
     }
 
     /// Tells the gauge that says by how much the last interval was too long; from the second flush on, as statsd.
@@ -264,6 +271,17 @@ impl Book {
         }
     }
 
+    fn absorb_dated(&mut self, table: &mut Table) {
+        for at in 0..table.dated.len() {
+            let dated = table.dated[at];
+            let slot = dated.series as usize;
+            let home = self.home(table, &table.tallies[slot]);
+            table.tallies[slot].home = home;
+            self.series[home.id as usize].samples += 1;
+            self.dated.push(Dated { series: home.id, ..dated });
+        }
+    }
+
     /// The latest setting of a gauge wins, whichever receiver heard it; changes after it add up in order.
     fn settle(&mut self, mut gauges: Gauges) {
         for &(id, order, value) in &gauges.settings {
@@ -309,7 +327,8 @@ impl Book {
             name: name.into(),
             base_len: name.find(';').unwrap_or(name.len()),
             kind,
-            live: true,
+            // A series that has only values of other seconds has nothing to say at a flush.
+            live: false,
             value: 0.0,
             members: 0,
             stored: Vec::new(),

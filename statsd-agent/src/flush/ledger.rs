@@ -8,7 +8,7 @@ use super::store::Stored;
 use crate::aggregate::{Budget, Seeds, Shard, Table};
 use crate::config::Config;
 use crate::counters::Counters;
-use crate::wire::Kind;
+use crate::wire::{Dialect, Kind};
 use std::sync::Arc;
 
 /// The book with all that a flush needs to print it.
@@ -23,6 +23,7 @@ pub struct Ledger {
     counted: usize,
     seeds: Seeds,
     limits: crate::config::Limits,
+    dialect: Dialect,
 }
 
 /// What a flush tells about itself and the sending before it; milliseconds are measured by whoever has the clock.
@@ -52,6 +53,7 @@ impl Ledger {
             counted: 0,
             seeds,
             limits: config.limits,
+            dialect: config.dialect,
         };
         ledger.settle(0);
         ledger
@@ -59,12 +61,12 @@ impl Ledger {
 
     /// A shard whose intervals this ledger can absorb.
     pub fn shard(&self) -> Shard {
-        Shard::new(self.limits, self.seeds.clone(), Arc::clone(&self.budget))
+        Shard::new(self.limits, self.dialect, self.seeds.clone(), Arc::clone(&self.budget))
     }
 
     /// A spare table for a shard.
     pub fn table(&self) -> Table {
-        Table::new(self.limits, self.seeds.clone(), Arc::clone(&self.budget))
+        Table::new(self.limits, self.dialect, self.seeds.clone(), Arc::clone(&self.budget))
     }
 
     /// Merges shards' intervals and leaves their tables empty.
@@ -98,6 +100,7 @@ impl Ledger {
         series += self.timers(outlet, interval_secs);
         let processing_ms = measure();
         series += self.gauges_and_sets(outlet);
+        self.dated(outlet, at_secs, interval_secs);
         let measured = Measured { processing_ms, calculation_ms: measure().saturating_sub(processing_ms) };
         self.own_statistics(outlet, counters, series, measured);
         counters.series_evicted.add(self.book.turn());
@@ -152,6 +155,25 @@ impl Ledger {
                 let members = f64::from(series.members);
                 outlet.point(naming, series, 0, members);
             })
+    }
+
+    /// The values that named their own second, under the names of the aggregated ones.
+    fn dated(&mut self, outlet: &mut Outlet, at_secs: i64, interval_secs: f64) {
+        let Ledger { book, naming, .. } = self;
+        for dated in std::mem::take(&mut book.dated) {
+            let series = &mut book.series[dated.series as usize];
+            outlet.begin(i64::from(dated.at_secs));
+            match series.kind {
+                Kind::Counter => {
+                    outlet.point(naming, series, 0, dated.value / interval_secs);
+                    if naming.of(Kind::Counter).len() > 1 {
+                        outlet.point(naming, series, 1, dated.value);
+                    }
+                }
+                _ => outlet.point(naming, series, 0, dated.value),
+            }
+        }
+        outlet.begin(at_secs);
     }
 
     fn each(&mut self, kind: Kind, mut put: impl FnMut(&Naming, &mut super::book::Series)) -> u64 {

@@ -2,9 +2,11 @@
 //!
 //! [`simple`] reads the shapes that nearly all traffic has in one pass; [`Line`] reads everything, with the same result.
 
+use super::groups::Groups;
 use super::number::{decimal, js};
-use super::{ParseError, Sample};
-use memchr::{memchr, memchr_iter};
+use super::{Dialect, ParseError, Sample};
+use memchr::{memchr, memchr_iter, memrchr};
+use std::slice::Split;
 
 /// A line in one of the usual shapes, read.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,9 +20,13 @@ pub struct Simple<'a> {
 }
 
 /// Reads `name:number|c`, `|ms`, `|g` and `|c|@rate` from the start of `text`, up to the newline or the end, in one pass;
-/// `None` means "ask [`Line`]", not "bad".
+/// `None` means "ask [`Line`]", not "bad". The same in every dialect.
 #[inline]
 pub fn simple(text: &[u8]) -> Option<Simple<'_>> {
+    // An event whose title is a number and whose text is a type.
+    if text.starts_with(b"_e{") {
+        return None;
+    }
     let colon = name_end(text)?;
     let (name, rest) = text.split_at(colon);
     // A bar before the colon may begin tags, which come first in the grammar.
@@ -76,7 +82,10 @@ pub struct Line<'a> {
     /// The text of `|#…` up to the next bar, as sent; empty when there is none.
     pub tags: &'a [u8],
     values: Option<&'a [u8]>,
-    late_rate: Option<&'a [u8]>,
+    late: Option<&'a [u8]>,
+    /// The only sample, where what stands before the tags is one of the usual shapes and nothing stands behind them.
+    only: Option<Sample<'static>>,
+    dialect: Dialect,
 }
 
 impl<'a> Line<'a> {
@@ -84,29 +93,89 @@ impl<'a> Line<'a> {
     ///
     /// Where statsd glues what follows the tags onto the last tag (`|#a:1|@0.1` loses its rate, `|#a:1|c:ID` makes a new
     /// series of every container), the tags end at the next bar here, a rate after them holds, and other fields are skipped.
-    pub fn split(line: &'a [u8]) -> Line<'a> {
-        let (head, tags, late_rate) = match memchr_iter(b'|', line).find(|&bar| line.get(bar + 1) == Some(&b'#')) {
+    pub fn split(line: &'a [u8], dialect: Dialect) -> Line<'a> {
+        let (head, tags, late) = match memchr_iter(b'|', line).find(|&bar| line.get(bar + 1) == Some(&b'#')) {
             None => (line, &line[..0], None),
             Some(at) => {
-                let mut fields = line[at + 2..].split(|&b| b == b'|');
-                let tags = fields.next().unwrap_or_default();
-                (&line[..at], tags, fields.find(|field| field.first() == Some(&b'@')))
+                let rest = &line[at + 2..];
+                match memchr(b'|', rest) {
+                    Some(bar) => (&line[..at], &rest[..bar], Some(&rest[bar + 1..])),
+                    None => (&line[..at], rest, None),
+                }
             }
         };
-        let colon = memchr(b':', head);
+        if head.len() < line.len()
+            && late.is_none()
+            && let Some(Simple { name, sample, .. }) = simple(head).filter(|simple| simple.len == head.len())
+        {
+            return Line { name, tags, values: None, late, only: Some(sample), dialect };
+        }
+        let mut colon = memchr(b':', head);
+        if let (Dialect::All, Some(first)) = (dialect, colon) {
+            colon = Some(name_colon(head, first));
+        }
         let (name, values) = match colon {
             Some(colon) => (&head[..colon], Some(&head[colon + 1..])),
             None => (head, None),
         };
-        Line { name, tags, values, late_rate }
+        Line { name, tags, values, late, only: None, dialect }
     }
 
     /// Each value part in order, read or refused. A line without a colon is one bad part.
-    pub fn samples(&self) -> impl Iterator<Item = Result<Sample<'a>, ParseError>> + use<'a> {
-        let late_rate = self.late_rate;
-        let parts = self.values.unwrap_or_default().split(|&b| b == b':');
-        parts.map(move |part| sample(part, late_rate))
+    pub fn samples(&self) -> Samples<'a> {
+        if let Some(sample) = self.only {
+            return Samples::Only(Some(sample));
+        }
+        let values = self.values.unwrap_or_default();
+        match self.dialect {
+            Dialect::Statsd => {
+                let rate =
+                    self.late.and_then(|late| late.split(|&b| b == b'|').find(|field| field.first() == Some(&b'@')));
+                Samples::Statsd(values.split(is_colon as fn(&u8) -> bool), rate)
+            }
+            Dialect::All => Samples::All(Groups::new(values, self.late)),
+        }
     }
+}
+
+/// Which colon ends the name. A tag inside the name may have a value with colons (hot-shots sends URLs so), and who writes
+/// tags there does not pack values: the last one before the bar. But not before a set, whose member may be an address.
+fn name_colon(head: &[u8], first: usize) -> usize {
+    let is_tagged = || {
+        let equals = memchr(b'=', &head[..first]);
+        equals.is_some_and(|equals| head[..equals].iter().any(|byte| matches!(byte, b',' | b';' | b'#' | b'[')))
+    };
+    let Some(bar) = memchr(b'|', head) else { return first };
+    let Some(last) = memrchr(b':', &head[..bar]).filter(|&last| last != first) else { return first };
+    let is_set =
+        head[bar + 1..].split(|&b| b == b'|' || b == b':').next().is_some_and(|kind| kind.trim_ascii() == b"s");
+    if is_tagged() && !is_set { last } else { first }
+}
+
+/// The samples of a line.
+pub enum Samples<'a> {
+    /// One, read already.
+    Only(Option<Sample<'static>>),
+    /// statsd's `value|type|@rate` between colons, and the rate that stands after the tags.
+    Statsd(Split<'a, u8, fn(&u8) -> bool>, Option<&'a [u8]>),
+    /// DogStatsD's too.
+    All(Groups<'a>),
+}
+
+impl<'a> Iterator for Samples<'a> {
+    type Item = Result<Sample<'a>, ParseError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Samples::Only(sample) => sample.take().map(Ok),
+            Samples::Statsd(parts, late_rate) => parts.next().map(|part| sample(part, *late_rate)),
+            Samples::All(groups) => groups.next(),
+        }
+    }
+}
+
+fn is_colon(byte: &u8) -> bool {
+    *byte == b':'
 }
 
 /// Checks in statsd's order: type present, rate, value. The type is trimmed before it is judged, so that a CRLF client's
@@ -120,26 +189,42 @@ fn sample<'a>(part: &'a [u8], late_rate: Option<&[u8]>) -> Result<Sample<'a>, Pa
         None => 1.0,
     };
     if kind == b"s" {
-        // statsd inserts "0" for an empty member.
-        return Ok(Sample::Member(if value.is_empty() { b"0" } else { value }));
+        return Ok(member(value));
     }
-    let number = js(value).ok_or(ParseError::BadValue)?;
-    if !number.is_finite() {
-        return Err(ParseError::NotFinite);
-    }
+    let number = finite(value)?;
     match kind {
         b"ms" if number < 0.0 => Err(ParseError::NegativeTimer),
         b"ms" => Ok(Sample::Time { value: number, weight }),
-        b"g" if matches!(value.first(), Some(b'+' | b'-')) => Ok(Sample::Change(number)),
-        b"g" => Ok(Sample::Set(number)),
+        b"g" => Ok(gauge(value, number)),
         // Every other type is a counter, DogStatsD's `h` and `d` too: this is statsd's own dialect.
-        _ => Some(number * weight).filter(|count| count.is_finite()).map(Sample::Count).ok_or(ParseError::NotFinite),
+        _ => count(number, weight),
     }
+}
+
+/// statsd inserts "0" for an empty member.
+pub(super) fn member(value: &[u8]) -> Sample<'_> {
+    Sample::Member(if value.is_empty() { b"0" } else { value })
+}
+
+/// A gauge's sign means a change, in every dialect: a client's `-5` as a value and as a change are the same bytes.
+pub(super) fn gauge(text: &[u8], number: f64) -> Sample<'static> {
+    if matches!(text.first(), Some(b'+' | b'-')) { Sample::Change(number) } else { Sample::Set(number) }
+}
+
+pub(super) fn count(number: f64, weight: f64) -> Result<Sample<'static>, ParseError> {
+    let value = number * weight;
+    if value.is_finite() { Ok(Sample::Count(value)) } else { Err(ParseError::NotFinite) }
+}
+
+/// The number that a value is.
+pub(super) fn finite(value: &[u8]) -> Result<f64, ParseError> {
+    let number = js(value).ok_or(ParseError::BadValue)?;
+    if number.is_finite() { Ok(number) } else { Err(ParseError::NotFinite) }
 }
 
 /// The reciprocal of `@rate`. statsd reads only the leading digits and dots of the rate (`@5e-1` as 5), divides by zero and
 /// dies of `@Infinity`; here the whole number counts, and it must be positive and finite with a finite reciprocal.
-fn weight(field: &[u8]) -> Result<f64, ParseError> {
+pub(super) fn weight(field: &[u8]) -> Result<f64, ParseError> {
     let [b'@', text @ ..] = field else { return Err(ParseError::BadRate) };
     if text.first() == Some(&b'-') {
         return Err(ParseError::BadRate);
@@ -154,7 +239,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(line: &[u8]) -> Vec<Result<Sample<'_>, ParseError>> {
-        Line::split(line).samples().collect()
+        Line::split(line, Dialect::Statsd).samples().collect()
     }
 
     #[test]
@@ -197,12 +282,41 @@ mod tests {
 
     #[test]
     fn tags_end_at_the_next_bar_and_a_rate_may_follow() {
-        let line = Line::split(b"foo:1|c|#env:prod,b|c:83c0a99c|@0.1|T1656581400");
+        let line = Line::split(b"foo:1|c|#env:prod,b|c:83c0a99c|@0.1|T1656581400", Dialect::Statsd);
         assert_eq!((line.name, line.tags), (&b"foo"[..], &b"env:prod,b"[..]));
         assert_eq!(line.samples().collect::<Vec<_>>(), [Ok(Sample::Count(10.0))]);
         assert_eq!(read(b"r:3|c|@5e-1"), [Ok(Sample::Count(6.0))]);
         assert_eq!(read(b"u:alice|s\r"), [Ok(Sample::Member(b"alice"))]);
         assert_eq!(read(b"u:|s"), [Ok(Sample::Member(b"0"))]);
+    }
+
+    #[test]
+    fn tags_behind_a_usual_shape_change_nothing_of_it() {
+        for dialect in [Dialect::Statsd, Dialect::All] {
+            for head in ["a:1|c", "a:3|c|@0.1", "a:+3|g", "a:320.5|ms", "a:x|s", "a:1|c:2|c", "a:-1|ms", "a"] {
+                let plain = Line::split(head.as_bytes(), dialect);
+                let text = format!("{head}|#k:v");
+                let tagged = Line::split(text.as_bytes(), dialect);
+                assert_eq!((tagged.name, tagged.tags), (plain.name, &b"k:v"[..]));
+                assert_eq!(tagged.samples().collect::<Vec<_>>(), plain.samples().collect::<Vec<_>>(), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn tags_in_the_name_may_hold_colons_where_nothing_is_packed() {
+        let all = |line: &'static [u8]| {
+            let line = Line::split(line, Dialect::All);
+            (line.name, line.samples().collect::<Vec<_>>())
+        };
+        let one = vec![Ok(Sample::Count(1.0))];
+        assert_eq!(all(b"hits,url=http://x:80/y:1|c"), (&b"hits,url=http://x:80/y"[..], one.clone()));
+        assert_eq!(all(b"hits[host=db:5432].new:1|c|@1"), (&b"hits[host=db:5432].new"[..], one.clone()));
+        assert_eq!(all(b"hits,a=b:1|c|#url:http://x"), (&b"hits,a=b"[..], one.clone()));
+        assert_eq!(all(b"hits,a=b:1|c:2|c").1.len(), 2);
+        assert_eq!(all(b"hits,a=b:1:2"), (&b"hits,a=b"[..], vec![Err(ParseError::MissingType)]));
+        assert_eq!(all(b"u,a=b:10.0.0.1:80|s"), (&b"u,a=b"[..], vec![Ok(Sample::Member(b"10.0.0.1:80"))]));
+        assert_eq!(all(b"a=b:1:1|c").1.len(), 2, "no tag, so these are packed");
     }
 
     #[test]
@@ -220,12 +334,15 @@ mod tests {
         ];
         for line in lines {
             let read_at_once = simple(line).expect("a simple shape");
-            assert_eq!((read_at_once.name, read_at_once.len), (Line::split(line).name, line.len()));
+            assert_eq!((read_at_once.name, read_at_once.len), (Line::split(line, Dialect::All).name, line.len()));
             assert_eq!(read(line), [Ok(read_at_once.sample)], "{}", String::from_utf8_lossy(line));
+            let in_all: Vec<_> = Line::split(line, Dialect::All).samples().collect();
+            assert_eq!(in_all, [Ok(read_at_once.sample)], "{}", String::from_utf8_lossy(line));
             let followed = [line, b"\nb:9|c|#x"].concat();
             assert_eq!(simple(&followed), Some(read_at_once), "{}", String::from_utf8_lossy(line));
         }
-        let others: [&[u8]; 11] = [
+        let others: [&[u8]; 12] = [
+            b"_e{1,1}:5|c",
             b"a",
             b"",
             b"a\nb:1|c",
@@ -245,20 +362,25 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_give_a_part_and_finite_samples(bytes in "[a:|@#0-9.+cgms,-]{0,30}") {
+        fn any_bytes_give_a_part_and_finite_samples(bytes in "[a:|@#0-9.+cgmhsdT,-]{0,30}") {
             let line = bytes.as_bytes();
-            let parts = read(line);
-            prop_assert!(!parts.is_empty());
-            for sample in parts.iter().flatten() {
-                match sample {
-                    Sample::Count(v) | Sample::Set(v) | Sample::Change(v) => prop_assert!(v.is_finite()),
-                    Sample::Time { value, weight } => prop_assert!(value.is_finite() && *value >= 0.0 && weight.is_finite()),
-                    Sample::Member(member) => prop_assert!(!member.is_empty()),
+            for dialect in [Dialect::Statsd, Dialect::All] {
+                let parts: Vec<_> = Line::split(line, dialect).samples().collect();
+                prop_assert!(!parts.is_empty());
+                for sample in parts.iter().flatten() {
+                    match sample {
+                        Sample::Count(v) | Sample::Set(v) | Sample::Change(v) => prop_assert!(v.is_finite()),
+                        Sample::Time { value, weight } => prop_assert!(value.is_finite() && weight.is_finite()),
+                        Sample::Member(member) => prop_assert!(!member.is_empty()),
+                        Sample::CountAt { value, at_secs } | Sample::SetAt { value, at_secs } => {
+                            prop_assert!(value.is_finite() && *at_secs > 0 && dialect == Dialect::All);
+                        }
+                    }
                 }
-            }
-            if let Some(read_at_once) = simple(line) {
-                prop_assert_eq!((read_at_once.name, read_at_once.len), (Line::split(line).name, line.len()));
-                prop_assert_eq!(parts, vec![Ok(read_at_once.sample)]);
+                if let Some(read_at_once) = simple(line) {
+                    prop_assert_eq!((read_at_once.name, read_at_once.len), (Line::split(line, dialect).name, line.len()));
+                    prop_assert_eq!(parts, vec![Ok(read_at_once.sample)]);
+                }
             }
         }
     }

@@ -3,10 +3,24 @@
 //! The grammar and each departure from statsd are written down in `docs/wire.md`.
 
 pub mod carbon;
+pub mod groups;
 pub mod line;
+pub mod notice;
 pub mod number;
+pub mod syslog;
 
 pub use line::{Line, simple};
+pub use notice::Notice;
+
+/// What lines may say. Every line in one of the usual shapes means the same in both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// statsd's lines to the letter.
+    #[default]
+    Statsd,
+    /// Also DogStatsD's up to 1.6, tags inside names as Graphite, Influx, Librato and SignalFx write them, syslog headers.
+    All,
+}
 
 /// The four kinds of series that statsd keeps apart, even under one name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,6 +58,20 @@ pub enum Sample<'a> {
     Change(f64),
     /// A member of a set, as sent.
     Member(&'a [u8]),
+    /// A count of a second that its sender names; it is never added to another.
+    CountAt {
+        /// The value, already multiplied by the reciprocal of the sample rate.
+        value: f64,
+        /// Seconds since the epoch.
+        at_secs: u32,
+    },
+    /// A gauge's value in a second that its sender names.
+    SetAt {
+        /// The value; its sign is a sign.
+        value: f64,
+        /// Seconds since the epoch.
+        at_secs: u32,
+    },
 }
 
 impl Sample<'_> {
@@ -51,9 +79,9 @@ impl Sample<'_> {
     #[inline]
     pub fn kind(&self) -> Kind {
         match self {
-            Sample::Count(_) => Kind::Counter,
+            Sample::Count(_) | Sample::CountAt { .. } => Kind::Counter,
             Sample::Time { .. } => Kind::Timer,
-            Sample::Set(_) | Sample::Change(_) => Kind::Gauge,
+            Sample::Set(_) | Sample::Change(_) | Sample::SetAt { .. } => Kind::Gauge,
             Sample::Member(_) => Kind::Set,
         }
     }
@@ -72,4 +100,12 @@ pub enum ParseError {
     NotFinite,
     /// A timer below zero.
     NegativeTimer,
+    /// A type that no client is known to mean.
+    UnknownType,
+    /// `T` without a second of the epoch above zero.
+    BadTimestamp,
+    /// `_e{` without a title and a text of the lengths that it states.
+    BadEvent,
+    /// `_sc|` without a name and a status from 0 to 3.
+    BadCheck,
 }
