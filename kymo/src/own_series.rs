@@ -6,7 +6,7 @@
 use crate::clock;
 use render::app::{Figure, Health};
 use render::draw::Unit;
-use statsd_agent::counters::{Counters, Reject};
+use statsd_agent::counters::{Counters, PickleReject, Reject};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -49,11 +49,20 @@ impl Stages {
             ("carbon.nan", input.nan.get()),
             ("carbon.bad", input.bad.get()),
             ("carbon.refused", input.refused.get()),
+            ("carbon.pickles", input.pickles.get()),
             ("carbon.spool_dropped", output.spool_dropped.get()),
         ];
         let rejected = Reject::ALL.map(|reason| (format!("statsd.rejected.{}", reason.name()), agent.rejected(reason)));
+        let pickles = PickleReject::ALL
+            .map(|reason| (format!("carbon.pickles_rejected.{}", reason.name()), input.pickles_rejected(reason)));
         let stored = self.store.counters().all().map(|(name, value)| (format!("store.{name}"), value));
-        named.map(|(name, value)| (name.to_string(), value)).into_iter().chain(rejected).chain(stored).collect()
+        named
+            .map(|(name, value)| (name.to_string(), value))
+            .into_iter()
+            .chain(rejected)
+            .chain(pickles)
+            .chain(stored)
+            .collect()
     }
 
     /// What goes up and down, by its name below `kymo.`.

@@ -15,6 +15,7 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
         println!("statsd          {server:?}");
     }
     println!("carbon          {}", settings.carbon);
+    println!("carbon pickle   {}", settings.carbon_pickle);
     println!("http            {}", settings.http);
     println!("flush interval  {:?}", plan.interval);
     println!("data            {}", settings.data.display());

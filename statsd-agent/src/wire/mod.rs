@@ -5,6 +5,7 @@
 pub mod carbon;
 pub mod line;
 pub mod number;
+pub mod pickle;
 
 pub use line::{Line, simple};
 
