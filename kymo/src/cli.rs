@@ -50,6 +50,9 @@ pub struct ServeArgs {
     /// Carbon's line protocol over TCP and UDP [default: 127.0.0.1:2003]
     #[arg(long, value_name = "ADDR")]
     pub carbon: Option<String>,
+    /// Carbon's pickled points over TCP [default: 127.0.0.1:2004]
+    #[arg(long, value_name = "ADDR")]
+    pub carbon_pickle: Option<String>,
     /// The page and the Graphite API [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]
     pub http: Option<String>,

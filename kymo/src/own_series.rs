@@ -6,7 +6,7 @@
 use crate::clock;
 use render::app::{Figure, Health};
 use render::draw::Unit;
-use statsd_agent::counters::{Counters, Reject};
+use statsd_agent::counters::{Counters, PickleReject, Reject};
 use statsd_agent::wire::notice::Alert;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -51,17 +51,21 @@ impl Stages {
             ("carbon.nan", input.nan.get()),
             ("carbon.bad", input.bad.get()),
             ("carbon.refused", input.refused.get()),
+            ("carbon.pickles", input.pickles.get()),
             ("carbon.spool_dropped", output.spool_dropped.get()),
         ];
         let rejected = Reject::ALL.map(|reason| (format!("statsd.rejected.{}", reason.name()), agent.rejected(reason)));
         let events =
             Alert::ALL.map(|alert| (format!("statsd.events.{}", alert.name()), agent.events[alert as usize].get()));
+        let pickles = PickleReject::ALL
+            .map(|reason| (format!("carbon.pickles_rejected.{}", reason.name()), input.pickles_rejected(reason)));
         let stored = self.store.counters().all().map(|(name, value)| (format!("store.{name}"), value));
         named
             .map(|(name, value)| (name.to_string(), value))
             .into_iter()
             .chain(rejected)
             .chain(events)
+            .chain(pickles)
             .chain(stored)
             .collect()
     }

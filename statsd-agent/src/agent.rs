@@ -103,7 +103,7 @@ impl Agent {
         self.statsd_addrs.first().copied()
     }
 
-    /// Where carbon's lines are received, in the order of the configuration.
+    /// Where carbon's points are received, in the order of the configuration.
     pub fn carbon_addrs(&self) -> &[SocketAddr] {
         &self.carbon_addrs
     }
@@ -219,25 +219,42 @@ impl Start<'_> {
         for listen in &self.config.carbon {
             let store = store.map(Arc::clone).ok_or(Error::NoStore)?;
             let receiver = CarbonReceiver::new(store, Arc::clone(&self.shared), self.clock);
-            let (CarbonListen::Tcp(mut address) | CarbonListen::Udp(mut address)) = *listen;
-            if let (0, Some(first)) = (address.port(), bound.first()) {
-                address.set_port(first.port());
-            }
-            if let CarbonListen::Tcp(_) = listen {
-                let wrong = wrong("carbon over tcp", &address);
-                let listener = TcpListener::bind(address).map_err(&wrong)?;
-                bound.push(listener.local_addr().map_err(&wrong)?);
-                let server = self.server(Listener::Tcp(listener), Framing::Lines).map_err(wrong)?;
-                self.task("carbon-tcp", move |bell| receiver.serve(server, bell))?;
-            } else {
-                let wrong = wrong("carbon over udp", &address);
-                let sockets = udp::bind(address, 1, self.config.receive_buffer_bytes).map_err(&wrong)?;
-                let [socket] = <[UdpSocket; 1]>::try_from(sockets).expect("one was asked for");
-                bound.push(socket.local_addr().map_err(wrong)?);
-                self.task("carbon-udp", move |bell| receiver.receive_datagrams(&socket, bell))?;
-            }
+            let port_of_lines = bound.first().map(SocketAddr::port);
+            let beside = |address: &SocketAddr| match (address.port(), port_of_lines) {
+                (0, Some(port)) => SocketAddr::new(address.ip(), port),
+                _ => *address,
+            };
+            bound.push(match listen {
+                CarbonListen::Tcp(address) => {
+                    let (server, bound) = self.stream("carbon over tcp", beside(address), Framing::Lines)?;
+                    self.task("carbon-tcp", move |bell| receiver.serve(server, bell))?;
+                    bound
+                }
+                CarbonListen::Pickle(address) => {
+                    let (server, bound) = self.stream("carbon's pickles", *address, Framing::Frames)?;
+                    self.task("carbon-pickle", move |bell| receiver.serve_pickles(server, bell))?;
+                    bound
+                }
+                CarbonListen::Udp(address) => {
+                    let address = beside(address);
+                    let wrong = wrong("carbon over udp", &address);
+                    let sockets = udp::bind(address, 1, self.config.receive_buffer_bytes).map_err(&wrong)?;
+                    let [socket] = <[UdpSocket; 1]>::try_from(sockets).expect("one was asked for");
+                    let bound = socket.local_addr().map_err(wrong)?;
+                    self.task("carbon-udp", move |bell| receiver.receive_datagrams(&socket, bell))?;
+                    bound
+                }
+            });
         }
         Ok(bound)
+    }
+
+    /// A TCP server and where it listens.
+    fn stream(&self, what: &'static str, at: SocketAddr, framing: Framing) -> Result<(Server, SocketAddr), Error> {
+        let wrong = wrong(what, &at);
+        let listener = TcpListener::bind(at).map_err(&wrong)?;
+        let bound = listener.local_addr().map_err(&wrong)?;
+        Ok((self.server(Listener::Tcp(listener), framing).map_err(wrong)?, bound))
     }
 
     fn console(&mut self, requests: &Sender<Request>) -> Result<Option<SocketAddr>, Error> {

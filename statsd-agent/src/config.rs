@@ -24,8 +24,8 @@ pub struct Config {
     pub flush: Flush,
     /// The management console, where one is wanted.
     pub console: Option<Console>,
-    /// Where carbon's plain text is received; needs a store among the sinks. A second entry with port 0 takes the port
-    /// that the first one got.
+    /// Where carbon's points are received; needs a store among the sinks. A second entry of lines with port 0 takes the
+    /// port that the first one got.
     pub carbon: Vec<CarbonListen>,
 }
 
@@ -64,13 +64,15 @@ pub enum Server {
     },
 }
 
-/// One place where carbon's plain text is received.
+/// One place where carbon's points are received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CarbonListen {
     /// One or more lines a datagram.
     Udp(SocketAddr),
     /// A stream of lines.
     Tcp(SocketAddr),
+    /// A stream of pickled lists, each after its length.
+    Pickle(SocketAddr),
 }
 
 /// Bounds of stream connections.
@@ -80,6 +82,8 @@ pub struct StreamLimits {
     pub connections: u16,
     /// The longest line; the rest of a longer one is skipped and counted. One connection holds at most this much.
     pub longest_line_bytes: u32,
+    /// The longest pickle; a longer one ends its connection. One connection holds at most this much.
+    pub longest_frame_bytes: u32,
     /// A connection that sends nothing for this long is closed.
     pub idle_ms: u64,
 }
@@ -87,7 +91,8 @@ pub struct StreamLimits {
 impl Default for StreamLimits {
     fn default() -> StreamLimits {
         // Ten minutes: longer than any flush interval in use, shorter than a forgotten client's life.
-        StreamLimits { connections: 1024, longest_line_bytes: 65_536, idle_ms: 600_000 }
+        // A mebibyte is carbon's own bound of a pickle.
+        StreamLimits { connections: 1024, longest_line_bytes: 65_536, longest_frame_bytes: 1 << 20, idle_ms: 600_000 }
     }
 }
 

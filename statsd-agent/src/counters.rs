@@ -238,7 +238,7 @@ pub struct Counters {
     pub flushed_at_secs: Count,
     /// What the sender to carbon counts.
     pub carbon_out: CarbonOut,
-    /// What the carbon line receivers count.
+    /// What the carbon receivers count.
     pub carbon_in: CarbonIn,
 }
 
@@ -263,10 +263,10 @@ pub struct CarbonOut {
     pub flush_bytes: Count,
 }
 
-/// What the carbon line receivers count: `lines = points + nan + bad + refused`.
+/// What the carbon receivers count: `lines = points + nan + bad + refused`.
 #[derive(Debug, Default)]
 pub struct CarbonIn {
-    /// Lines that are not empty.
+    /// Lines that are not empty, and pickled points.
     pub lines: Count,
     /// Points handed to the store.
     pub points: Count,
@@ -276,6 +276,70 @@ pub struct CarbonIn {
     pub bad: Count,
     /// Lines whose name the store refused.
     pub refused: Count,
+    /// Pickles, each a list of points.
+    pub pickles: Count,
+    /// Pickles refused whole, by [`PickleReject`].
+    pub pickles_rejected: [Count; PickleReject::ALL.len()],
+}
+
+/// Why a pickle was refused whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PickleReject {
+    /// It would look up, call or build something that is no point.
+    Forbidden,
+    /// It is no pickle.
+    Malformed,
+    /// It makes more values than any list of points of its length.
+    TooMany,
+    /// It is not a list.
+    NotAList,
+    /// It is longer than the setting; the connection is closed.
+    TooLong,
+    /// The connection ended inside it.
+    Cut,
+}
+
+impl PickleReject {
+    /// Every reason, in the order of the counters.
+    pub const ALL: [PickleReject; 6] = [
+        PickleReject::Forbidden,
+        PickleReject::Malformed,
+        PickleReject::TooMany,
+        PickleReject::NotAList,
+        PickleReject::TooLong,
+        PickleReject::Cut,
+    ];
+
+    /// The reason as it appears in series names.
+    pub fn name(self) -> &'static str {
+        match self {
+            PickleReject::Forbidden => "forbidden",
+            PickleReject::Malformed => "malformed",
+            PickleReject::TooMany => "too_many",
+            PickleReject::NotAList => "not_a_list",
+            PickleReject::TooLong => "too_long",
+            PickleReject::Cut => "cut",
+        }
+    }
+}
+
+impl From<crate::wire::pickle::PickleError> for PickleReject {
+    fn from(error: crate::wire::pickle::PickleError) -> PickleReject {
+        use crate::wire::pickle::PickleError;
+        match error {
+            PickleError::Forbidden => PickleReject::Forbidden,
+            PickleError::Malformed => PickleReject::Malformed,
+            PickleError::TooMany => PickleReject::TooMany,
+            PickleError::NotAList => PickleReject::NotAList,
+        }
+    }
+}
+
+impl CarbonIn {
+    /// The pickles refused for one reason.
+    pub fn pickles_rejected(&self, reason: PickleReject) -> u64 {
+        self.pickles_rejected[reason as usize].get()
+    }
 }
 
 impl Counters {

@@ -4,9 +4,9 @@
 //! As under carbon, a dot is a folder's edge, and a filesystem collapses empty nodes: `a..b`, `.a.b` and `a.b.` all mean
 //! `a.b`. (Carbon itself would write `a.b.` to a hidden file that Graphite never lists.)
 //!
-//! `name;tag=value` lies at `_tagged/<h[0:3]>/<h[3:6]>/<leaf>.wsp`, h being the SHA-256 of the canonical name in hex. The
-//! leaf is h where such a file exists already, else the name with `_DOT_` for dots, so that names can be read back; h
-//! again where the readable leaf is no file name.
+//! OpenMetrics' `name{tag="value"}` is `name;tag=value`. That lies at `_tagged/<h[0:3]>/<h[3:6]>/<leaf>.wsp`, h being the
+//! SHA-256 of the canonical name in hex. The leaf is h where such a file exists already, else the name with `_DOT_` for
+//! dots, so that names can be read back; h again where the readable leaf is no file name.
 
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
@@ -53,6 +53,9 @@ pub fn canonical(name: &str) -> Result<Cow<'_, str>, NameError> {
     if name.bytes().any(|byte| byte.is_ascii_control()) {
         return Err(NameError::Character);
     }
+    if name.ends_with("\"}") && name.contains('{') {
+        return canonical(&from_open_metrics(name)?).map(|name| Cow::Owned(name.into_owned()));
+    }
     if is_tagged(name) {
         let tagged = canonical_tagged(name)?;
         return if is_tagged(&tagged) { Ok(tagged) } else { canonical_plain(tagged) };
@@ -77,6 +80,38 @@ fn canonical_plain(name: Cow<'_, str>) -> Result<Cow<'_, str>, NameError> {
     }
     let nodes: Vec<&str> = name.split('.').filter(|node| !node.is_empty()).collect();
     if nodes.is_empty() { Err(NameError::Empty) } else { Ok(Cow::Owned(nodes.join("."))) }
+}
+
+/// `name{tag="value",other="value"}` as `name;tag=value;other=value`; carbon takes both for one series.
+fn from_open_metrics(name: &str) -> Result<String, NameError> {
+    let (metric, tags) = name.strip_suffix('}').and_then(|name| name.split_once('{')).ok_or(NameError::Tag)?;
+    let mut carbon = metric.to_owned();
+    let mut rest = tags;
+    while !rest.is_empty() {
+        let (tag, after) = rest.split_once("=\"").ok_or(NameError::Tag)?;
+        carbon.push(';');
+        carbon.push_str(tag);
+        carbon.push('=');
+        let mut letters = after.chars();
+        let before = carbon.len();
+        loop {
+            match letters.next().ok_or(NameError::Tag)? {
+                '"' => break,
+                '\\' => carbon.push(letters.next().filter(|c| matches!(c, '"' | '\\')).ok_or(NameError::Tag)?),
+                letter => carbon.push(letter),
+            }
+        }
+        let value = &carbon[before..];
+        if tag.is_empty() || tag.contains(['=', ';', '{']) || value.is_empty() || value.contains([';', '{']) {
+            return Err(NameError::Tag);
+        }
+        let after = letters.as_str();
+        rest = after.strip_prefix(',').or_else(|| after.strip_prefix(":,")).unwrap_or(after);
+        if rest == after && !after.is_empty() {
+            return Err(NameError::Tag);
+        }
+    }
+    Ok(carbon)
 }
 
 /// Tags sorted as carbon sorts them: by the text `;tag=value`, the last of equal tags kept. A tag without a value is no
@@ -200,6 +235,20 @@ mod tests {
     }
 
     #[test]
+    fn takes_open_metrics_for_tags() {
+        check("m.x{b=\"2\",a=\"1\"}", Ok("m.x;a=1;b=2"));
+        check("m{a=\"x\\\"y\\\\\":,b=\"=\"}", Ok("m;a=x\"y\\;b=="));
+        check("m{name=\"other\"}", Ok("m"));
+        check("m{}", Ok("m{}"));
+        for bad in
+            ["m{a=\"\"}", "m{=\"1\"}", "m{a=\"x\\n\"}", "m{a=\"1\"b=\"2\"}", "m{{a=\"1\"}", "m{a=\"x;y\"}", "m{\"}"]
+        {
+            check(bad, Err(NameError::Tag));
+        }
+        check("{a=\"1\"}", Err(NameError::Empty));
+    }
+
+    #[test]
     fn places_as_graphite_does() {
         assert_eq!(Place::of("a.b").first, Path::new("a/b.wsp"));
         let place = Place::of("http.requests;host=web01;method=POST;status=200");
@@ -214,7 +263,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_name_leaves_the_folder(name in "[a./\\\\;=~\u{0}-\u{2}é]{0,20}") {
+        fn no_name_leaves_the_folder(name in "[a./\\\\;=~{}\"\u{0}-\u{2}é]{0,20}") {
             if let Ok(canonical_name) = canonical(&name) {
                 prop_assert_eq!(canonical(&canonical_name), Ok(Cow::Borrowed(&*canonical_name)));
                 let place = Place::of(&canonical_name);

@@ -16,6 +16,7 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
     }
     println!("dialects        {:?}", settings.dialects);
     println!("carbon          {}", settings.carbon);
+    println!("carbon pickle   {}", settings.carbon_pickle);
     println!("http            {}", settings.http);
     println!("flush interval  {:?}", plan.interval);
     println!("data            {}", settings.data.display());

@@ -37,6 +37,7 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
     let stages = Stages { agent: Arc::clone(&counters), store: Arc::clone(&store), http };
     let own_series = OwnSeries::start(stages.clone(), Arc::clone(&own), plan.interval, taken_until_ms);
     let listening = Listening { statsd: agent.statsd_addr(), carbon: agent.carbon_addrs().first().copied() };
+    let pickle = agent.carbon_addrs().last().copied();
     let app = App {
         own: Arc::clone(&own) as Arc<dyn Catalogue>,
         health: Arc::new(move || stages.health()),
@@ -47,7 +48,7 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
     };
     let server = Server::start(listener, app)?;
 
-    tell(&settings, &listening, http, &plan.warnings);
+    tell(&settings, &listening, pickle, http, &plan.warnings);
     stop.wait();
 
     agent.stop();
@@ -76,7 +77,7 @@ fn open_stores(settings: &Settings, rules: Rules, step: Step, limits: StoreLimit
 }
 
 /// Says where everything is, one a line, the address last; scripts read it.
-fn tell(settings: &Settings, listening: &Listening, http: SocketAddr, warnings: &[String]) {
+fn tell(settings: &Settings, listening: &Listening, pickle: Option<SocketAddr>, http: SocketAddr, warnings: &[String]) {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
@@ -87,6 +88,7 @@ fn tell(settings: &Settings, listening: &Listening, http: SocketAddr, warnings: 
     println!("kymo {}", env!("CARGO_PKG_VERSION"));
     println!("statsd  udp        {}", address(listening.statsd));
     println!("carbon  tcp, udp   {}", address(listening.carbon));
+    println!("pickle  tcp        {}", address(pickle));
     println!("http    page, api  http://{http}");
     match &settings.whisper {
         Some(tree) => println!("store   whisper    {}", tree.display()),

@@ -22,6 +22,8 @@ pub struct KymoToml {
     /// TCP and UDP address.
     pub carbon: Option<String>,
     /// TCP address.
+    pub carbon_pickle: Option<String>,
+    /// TCP address.
     pub http: Option<String>,
     /// Text such as `10s`.
     pub flush_interval: Option<String>,
@@ -68,6 +70,8 @@ pub struct Limits {
     pub connections: Option<u16>,
     /// Longest line of a stream.
     pub line_bytes: Option<u32>,
+    /// Longest pickle of carbon's.
+    pub pickle_bytes: Option<u32>,
     /// Silence after which a stream connection is closed, in seconds.
     pub idle_secs: Option<u32>,
     /// Series the store knows.
@@ -103,6 +107,7 @@ pub const KEYS: &[Key] = &[
     key("data", "\"kymo-data\"", "Folder of kymo's own store, made when absent."),
     key("statsd", "\"127.0.0.1:8125\"", "Where StatsD datagrams are received; port 0 takes a free one."),
     key("carbon", "\"127.0.0.1:2003\"", "Where carbon's lines are received, over TCP and UDP."),
+    key("carbon_pickle", "\"127.0.0.1:2004\"", "Where carbon's pickled points are received, over TCP."),
     key("http", "\"127.0.0.1:8080\"", "Where the page and the Graphite API are served."),
     key("flush_interval", "\"10s\"", "How often tallies become points; `s`, `ms`, `m` or plain seconds."),
     key(
@@ -134,6 +139,11 @@ pub const KEYS: &[Key] = &[
     ),
     key("limits.connections", "1024", "Stream connections at once; further ones are closed at once and counted."),
     key("limits.line_bytes", "65536", "Longest line of a stream connection; a longer one is dropped and counted."),
+    key(
+        "limits.pickle_bytes",
+        "1048576",
+        "Longest pickle of carbon's; a longer one ends its connection and is counted.",
+    ),
     key("limits.idle_secs", "600", "A stream connection that is silent for so long is closed."),
     key("limits.series", "1000000", "Series that the store resolves; newcomers beyond it are refused and counted."),
     key("limits.open_files", "4096", "Whisper files kept open between writes."),

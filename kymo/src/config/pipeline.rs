@@ -78,7 +78,8 @@ fn lay_over(agent: &mut Config, settings: &Settings) {
     agent.dialect = settings.dialects.into();
     agent.flush.align = Align::WallClock;
     agent.flush.silent_until_heard = true;
-    agent.carbon = vec![CarbonListen::Tcp(settings.carbon), CarbonListen::Udp(settings.carbon)];
+    let pickle = CarbonListen::Pickle(settings.carbon_pickle);
+    agent.carbon = vec![CarbonListen::Tcp(settings.carbon), CarbonListen::Udp(settings.carbon), pickle];
     // statsd's console can delete series: beside a store it is nobody's business but this machine's.
     if let Some(console) = &mut agent.console {
         console.address = SocketAddr::new(std::net::Ipv4Addr::LOCALHOST.into(), console.address.port());
@@ -97,6 +98,7 @@ fn lay_over(agent: &mut Config, settings: &Settings) {
     set(&mut agent.limits.dated, limits.dated_samples);
     set(&mut agent.streams.connections, limits.connections);
     set(&mut agent.streams.longest_line_bytes, limits.line_bytes);
+    set(&mut agent.streams.longest_frame_bytes, limits.pickle_bytes);
     set(&mut agent.streams.idle_ms, limits.idle_secs.map(|secs| u64::from(secs) * 1000));
 }
 

@@ -18,6 +18,8 @@ pub struct Settings {
     pub statsd: Option<SocketAddr>,
     /// Carbon lines over TCP and UDP.
     pub carbon: SocketAddr,
+    /// Carbon's pickles over TCP.
+    pub carbon_pickle: SocketAddr,
     /// The page and the API.
     pub http: SocketAddr,
     /// `None` when only statsd's file or the default may say.
@@ -64,6 +66,7 @@ impl Settings {
             whisper: args.whisper.clone().or(file.whisper),
             statsd,
             carbon: address(&args.carbon, &file.carbon, 2003)?,
+            carbon_pickle: address(&args.carbon_pickle, &file.carbon_pickle, 2004)?,
             http: address(&args.http, &file.http, 8080)?,
             flush_interval: interval.map(|text| parse_interval(text)).transpose()?,
             dialects: args.dialects.or(file.dialects).unwrap_or(Dialects::All),

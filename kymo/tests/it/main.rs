@@ -2,9 +2,9 @@
 
 mod agent;
 mod browser;
-mod fuzz;
 mod client_wire;
 mod clients;
+mod fuzz;
 mod pipeline;
 mod proxy;
 mod running;

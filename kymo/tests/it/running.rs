@@ -16,6 +16,8 @@ pub struct Running {
     pub statsd: SocketAddr,
     /// Where carbon lines go, TCP and UDP.
     pub carbon: SocketAddr,
+    /// Where carbon's pickles go.
+    pub pickle: SocketAddr,
     /// Where HTTP is answered.
     pub http: SocketAddr,
 }
@@ -28,7 +30,7 @@ impl Running {
         if !more.contains(&"--flush-interval") {
             command.args(["--flush-interval", "1s"]);
         }
-        for listener in ["--statsd", "--carbon", "--http"] {
+        for listener in ["--statsd", "--carbon", "--carbon-pickle", "--http"] {
             command.args([listener, "127.0.0.1:0"]);
         }
         let mut process = command.args(more).stdout(Stdio::piped()).spawn().expect("kymo starts");
@@ -38,10 +40,10 @@ impl Running {
             let last = line.split_whitespace().last().expect("an address");
             last.trim_start_matches("http://").trim_end_matches('/').parse().expect("an address")
         };
-        let (statsd, carbon, http) = (address("statsd"), address("carbon"), address("http"));
+        let [statsd, carbon, pickle, http] = ["statsd", "carbon", "pickle", "http"].map(&mut address);
         // Nobody reads further output; a full pipe must not stop the process.
         std::thread::spawn(move || lines.for_each(drop));
-        Running { process, statsd, carbon, http }
+        Running { process, statsd, carbon, pickle, http }
     }
 
     /// Sends each text as one StatsD datagram.

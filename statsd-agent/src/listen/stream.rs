@@ -135,9 +135,10 @@ impl Stream {
 
 /// What is heard on a connection.
 pub enum Heard<'a> {
-    /// One or more whole lines; the last one lacks its newline only at the end of the connection.
+    /// One or more whole lines; the last one lacks its newline only at the end of the connection. Or one frame with its
+    /// length, which is shorter than that length says only at the end of the connection.
     Lines(&'a [u8]),
-    /// A line longer than allowed, which is skipped.
+    /// A line longer than allowed, which is skipped; a frame longer than allowed, which ends the connection.
     LineTooLong,
 }
 
@@ -157,7 +158,12 @@ pub enum Framing {
     Lines,
     /// Each chunk as it comes, as statsd's console takes its commands.
     Chunks,
+    /// A length of four bytes, the highest first, and as many bytes.
+    Frames,
 }
+
+/// Bytes of a frame's length.
+pub const LENGTH_BYTES: usize = 4;
 
 struct Connection {
     stream: Stream,
@@ -300,6 +306,7 @@ impl Connection {
                 Next::Close
             }
             Ok(n) if framing == Framing::Chunks => hear(Heard::Lines(&chunk[..n]), &mut self.stream),
+            Ok(n) if framing == Framing::Frames => self.frames(&chunk[..n], limits.longest_frame_bytes, hear),
             Ok(n) => self.lines(&chunk[..n], limits.longest_line_bytes as usize, hear),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Next::Listen,
             Err(_) => {
@@ -335,6 +342,36 @@ impl Connection {
         }
         self.held.extend_from_slice(chunk);
         next
+    }
+
+    /// Holds what has come of a frame, never what its length merely promises.
+    fn frames(&mut self, chunk: &[u8], longest: u32, hear: &mut impl FnMut(Heard<'_>, &mut Stream) -> Next) -> Next {
+        let mut chunk = chunk;
+        while !chunk.is_empty() {
+            let wanted = match self.held.first_chunk::<LENGTH_BYTES>() {
+                None => LENGTH_BYTES,
+                Some(length) => LENGTH_BYTES + u32::from_be_bytes(*length) as usize,
+            };
+            let (part, rest) = chunk.split_at(chunk.len().min(wanted.saturating_sub(self.held.len())));
+            chunk = rest;
+            self.held.extend_from_slice(part);
+            let Some(length) = self.held.first_chunk::<LENGTH_BYTES>().map(|length| u32::from_be_bytes(*length)) else {
+                continue;
+            };
+            if length > longest {
+                self.let_go();
+                hear(Heard::LineTooLong, &mut self.stream);
+                return Next::Close;
+            }
+            if self.held.len() == LENGTH_BYTES + length as usize {
+                let next = hear(Heard::Lines(&self.held), &mut self.stream);
+                self.let_go();
+                if next == Next::Close {
+                    return next;
+                }
+            }
+        }
+        Next::Listen
     }
 
     fn let_go(&mut self) {

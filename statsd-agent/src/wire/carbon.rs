@@ -1,11 +1,11 @@
 //! Carbon's plain text, `name value timestamp`: points that skip aggregation and go straight to the store.
 
-use super::number::is_js_space;
+use super::number::{is_python_space, python};
 
 /// One point as sent. The name is not looked at: the store sorts its tags and refuses what it cannot keep.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CarbonPoint<'a> {
-    /// The name; `name;k=v`, OpenMetrics' `name{k="v"}` and names with colons pass as they are.
+    /// The name as sent: the store makes one series of `name;k=v` and OpenMetrics' `name{k="v"}`.
     pub name: &'a str,
     /// Finite or infinite, never NaN.
     pub value: f64,
@@ -16,7 +16,7 @@ pub struct CarbonPoint<'a> {
 /// Why a line is no point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CarbonError {
-    /// Not exactly three fields, or bytes that are not UTF-8.
+    /// Not exactly a name, a value and a timestamp, or a name that is not UTF-8.
     NotThreeFields,
     /// The value is no number.
     BadValue,
@@ -32,12 +32,17 @@ const LATEST: f64 = 253_402_300_800.0;
 /// Reads one line without its newline; a carriage return before it is white space.
 pub fn parse(line: &[u8]) -> Result<CarbonPoint<'_>, CarbonError> {
     let text = std::str::from_utf8(line).map_err(|_| CarbonError::NotThreeFields)?;
-    let mut fields = text.split(is_js_space).filter(|field| !field.is_empty());
+    let mut fields = text.split(is_python_space).filter(|field| !field.is_empty());
     let (Some(name), Some(value), Some(at), None) = (fields.next(), fields.next(), fields.next(), fields.next()) else {
         return Err(CarbonError::NotThreeFields);
     };
-    let value: f64 = value.parse().map_err(|_| CarbonError::BadValue)?;
-    let at: f64 = at.parse().map_err(|_| CarbonError::BadTimestamp)?;
+    let value = python(value).ok_or(CarbonError::BadValue)?;
+    let at = python(at).ok_or(CarbonError::BadTimestamp)?;
+    checked(name, value, at)
+}
+
+/// A point of these parts, if it can be one.
+pub fn checked(name: &str, value: f64, at: f64) -> Result<CarbonPoint<'_>, CarbonError> {
     if !at.is_finite() || at.abs() > LATEST {
         return Err(CarbonError::BadTimestamp);
     }
@@ -67,6 +72,9 @@ mod tests {
             "collectd ends lines with CRLF"
         );
         assert_eq!(parse(b"  a.b\t1e3  1700000000.9 "), point("a.b", 1000.0, Some(1700000000)));
+        assert_eq!(parse(b"a.b 1_000 +17_0e0"), point("a.b", 1000.0, Some(170)), "as Python's float()");
+        assert_eq!(parse("a.b\u{1f}inf\u{85}5".as_bytes()), point("a.b", f64::INFINITY, Some(5)));
+        assert_eq!(parse("a.\u{feff}b 1 5".as_bytes()), point("a.\u{feff}b", 1.0, Some(5)));
         assert_eq!(parse(b"a.b 2 -1"), point("a.b", 2.0, None));
         assert_eq!(parse(b"uwsgi.127_0_0_1:18303.rq 2 5"), point("uwsgi.127_0_0_1:18303.rq", 2.0, Some(5)));
         assert_eq!(parse(b"m{t=\"v\"} 2 5"), point("m{t=\"v\"}", 2.0, Some(5)));
@@ -80,6 +88,9 @@ mod tests {
         assert_eq!(parse(b"a 1 2 3"), Err(CarbonError::NotThreeFields));
         assert_eq!(parse(b"\xff 1 2"), Err(CarbonError::NotThreeFields));
         assert_eq!(parse(b"a x 2"), Err(CarbonError::BadValue));
+        for value in ["_1", "1_", "1__0", "1_.0", "1e_5", "0x10", "1,5", "in f"] {
+            assert!(parse(format!("a {value} 2").as_bytes()).is_err(), "{value}");
+        }
         assert_eq!(parse(b"a 1 x"), Err(CarbonError::BadTimestamp));
         assert_eq!(parse(b"a 1 nan"), Err(CarbonError::BadTimestamp));
         assert_eq!(parse(b"a 1 1700000000000"), Err(CarbonError::BadTimestamp));

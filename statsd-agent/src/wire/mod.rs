@@ -7,6 +7,7 @@ pub mod groups;
 pub mod line;
 pub mod notice;
 pub mod number;
+pub mod pickle;
 pub mod syslog;
 
 pub use line::{Line, simple};

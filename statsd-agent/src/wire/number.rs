@@ -1,4 +1,4 @@
-//! Numbers as JavaScript reads them, because statsd's clients have always been judged by it.
+//! Numbers as JavaScript reads them, because statsd's clients have always been judged by it; carbon's as Python does.
 //!
 //! Two ways with one result: [`decimal`] for the short plain decimals that nearly every line carries, [`js`] for the rest.
 
@@ -38,6 +38,24 @@ pub fn decimal(text: &[u8]) -> Option<(f64, usize)> {
         value /= EXACT_POWERS[scale];
     }
     Some((if text[0] == b'-' { -value } else { value }, at))
+}
+
+/// `float(text)` of Python, which carbon reads with: `1_000`, `+.5`, `inf` and `nan` among others; white space around it.
+pub fn python(text: &str) -> Option<f64> {
+    let text = text.trim_matches(is_python_space);
+    if !text.contains('_') {
+        return text.parse().ok();
+    }
+    let bytes = text.as_bytes();
+    let is_digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
+    let between_digits = |at: usize| is_digit(at.checked_sub(1)) && is_digit(Some(at + 1));
+    let all = bytes.iter().enumerate().all(|(at, &byte)| byte != b'_' || between_digits(at));
+    all.then(|| text.replace('_', "").parse().ok()).flatten()
+}
+
+/// White space to Python's `str.split` and `str.strip`.
+pub fn is_python_space(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{1c}'..='\u{1f}')
 }
 
 /// `Number(text)` where `Boolean(text) && !isNaN(text)`, else `None`. The value may be infinite.

@@ -1,9 +1,10 @@
-//! The store as sink, and carbon's plain text straight into it.
+//! The store as sink, and carbon's lines and pickles straight into it.
 
 use super::{clock, loopback, quiet, start, wait_until};
 use statsd_agent::config::{CarbonListen, Server};
+use statsd_agent::counters::PickleReject;
 use statsd_agent::{Config, Sinks};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::sync::Arc;
 use tsdb::{Rules, Store, StoreLimits, Timestamp, Window, is_gap};
@@ -62,6 +63,50 @@ fn carbon_lines_go_straight_to_the_store() {
     assert_eq!((seen[1], seen[2]), (1, 1), "{seen:?}");
     agent.stop();
     for (name, value) in [("collectd.load", 1.5), ("a;a=1;b=2", 3.0), ("last", 7.0), ("uwsgi.127_0_0_1:1.rq", 2.0)] {
+        assert_eq!(values(&store, name), [value], "{name}");
+    }
+}
+
+/// A frame with its length.
+fn frame(pickle: &str) -> Vec<u8> {
+    [&u32::try_from(pickle.len()).expect("short").to_be_bytes(), pickle.as_bytes()].concat()
+}
+
+#[test]
+fn pickles_go_straight_to_the_store() {
+    let (_folder, store) = store();
+    let carbon = vec![CarbonListen::Tcp(loopback()), CarbonListen::Pickle(loopback())];
+    let agent = start(&Config { carbon, ..quiet(vec![]) }, Sinks { store: Some(Arc::clone(&store)), carbon: None });
+    let [_, pickle] = agent.carbon_addrs() else { panic!("two addresses") };
+    let now = clock() / 1000;
+    let point = |name: &str, value: &str| format!("(S'{name}'\n(L{now}L\n{value}tta");
+    let good = [point("a.b", "S'1.5'\n"), point("c;y=1;x=2", "I7\n"), point("nan", "Fnan\n"), point("x", "N")];
+    let [one, evil, two, mistake] = [
+        format!("(l{}.", good.concat()),
+        "cposix\nsystem\n(S'true'\ntR.".to_string(),
+        format!("(l{}{}.", point("../../etc", "I1\n"), point("last", "I2\n")),
+        "I5\n.".to_string(),
+    ]
+    .map(|pickle| frame(&pickle));
+    let mut tcp = TcpStream::connect(pickle).expect("a connection");
+    // Cut anywhere, also inside the length; a refused frame does not end the connection.
+    for part in [one, evil, two, mistake].concat().chunks(7) {
+        tcp.write_all(part).expect("sent");
+        tcp.flush().expect("sent");
+    }
+    tcp.write_all(&frame("(lp0\n.")[..6]).expect("sent");
+    drop(tcp);
+    let counters = &agent.counters().carbon_in;
+    wait_until("five frames", || counters.pickles.get() == 5);
+    let mut tcp = TcpStream::connect(pickle).expect("a connection");
+    tcp.write_all(&[0, 0x10, 0, 1]).expect("sent");
+    assert!(matches!(tcp.read(&mut [0]), Ok(0) | Err(_)), "a frame too long ends the connection");
+    wait_until("six points", || counters.lines.get() == 6 && counters.points.get() == 3);
+    assert_eq!([&counters.nan, &counters.bad, &counters.refused].map(|count| count.get()), [1, 1, 1]);
+    let rejected = PickleReject::ALL.map(|reason| counters.pickles_rejected(reason));
+    assert_eq!((counters.pickles.get(), rejected), (6, [1, 0, 0, 1, 1, 1]));
+    agent.stop();
+    for (name, value) in [("a.b", 1.5), ("c;x=2;y=1", 7.0), ("last", 2.0)] {
         assert_eq!(values(&store, name), [value], "{name}");
     }
 }
