@@ -1,14 +1,19 @@
 //! Slab: files per schema and time, never per series. What was just flushed lies in a ring of rows, slot after slot with all
 //! series of the schema side by side, so that a flush of a million series is a few large writes and one sync.
 //!
-//! In reading order: `layout` is the bytes of a ring file, `row` one row while it is filled, `disk` the file and its
-//! twin in memory, `words` how a ring is read, `ring` the whole of it.
+//! In reading order: `layout` is the bytes of a ring file, `row` one row while it is filled, `disk` the file below,
+//! `words` how a ring is read, `ring` the whole of it; `frames` is a log of checksummed records, `names` the one that
+//! says which series there are.
 //!
 //! Invariants: room is reserved before it is written or mapped, nothing is ever stored through a mapping, and a page whose
 //! checksum does not fit is counted and never served.
 
 mod disk;
+mod frames;
+#[cfg(test)]
+mod heap;
 mod layout;
+mod names;
 mod ring;
 mod row;
 #[cfg(test)]
@@ -16,6 +21,8 @@ mod tests;
 mod words;
 
 pub use disk::{Disk, FileDisk};
+pub use frames::Damage;
 pub use layout::Geometry;
+pub use names::{Event, Name, Names};
 pub use ring::{Recovery, Ring};
 pub use row::Rows;

@@ -1,124 +1,24 @@
 //! A ring against a map in memory, on a disk that forgets what was not synced and tears what was being written.
 
 use super::disk::{Disk, FileDisk};
+use super::heap::{Dice, HeapDisk, SECTOR};
 use super::layout::{self, Geometry, PAGE, row_bytes};
+use super::names::{Event, Name, Names};
 use super::ring::{Recovery, Ring};
 use super::row::Rows;
-use super::words::Words;
 use crate::error::Error;
 use crate::gap::{GAP, is_gap};
 use crate::time::{Step, Timestamp};
 use std::collections::BTreeMap;
-use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-const SECTOR: usize = 512;
 const STEP: i64 = 10;
 /// Columns of four shards of which a test uses a handful each.
 const COLUMNS: [u32; 7] = [0, 1, 511, 512, 4095, 4096, 13_000];
 
 fn geometry(rows: u32) -> Geometry {
     Geometry { step: Step::new(STEP as u32).expect("a step"), rows }
-}
-
-/// Numbers that are the same at every run.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
-    }
-}
-
-/// The heap twin: everything since the last sync is remembered write by write.
-#[derive(Default)]
-struct HeapDisk {
-    state: Mutex<State>,
-    /// No room beyond this.
-    capacity: Option<u64>,
-}
-
-#[derive(Clone, Default)]
-struct State {
-    now: Vec<u8>,
-    synced: Vec<u8>,
-    unsynced: Vec<(u64, Vec<u8>)>,
-}
-
-impl HeapDisk {
-    /// What a power loss leaves: of every write since the last sync each sector came or did not, in any order.
-    fn after_power_loss(&self, dice: &mut Dice) -> HeapDisk {
-        let State { now, synced, unsynced } = self.state.lock().expect("whole").clone();
-        let mut left = synced;
-        if dice.roll(2) == 0 {
-            left.resize(now.len(), 0);
-        }
-        for (offset, bytes) in unsynced {
-            for (i, sector) in bytes.chunks(SECTOR).enumerate() {
-                let at = offset as usize + i * SECTOR;
-                if dice.roll(2) == 0 && at + sector.len() <= left.len() {
-                    left[at..at + sector.len()].copy_from_slice(sector);
-                }
-            }
-        }
-        HeapDisk::holding(left)
-    }
-
-    fn holding(bytes: Vec<u8>) -> HeapDisk {
-        let state = State { now: bytes.clone(), synced: bytes, unsynced: Vec::new() };
-        HeapDisk { state: Mutex::new(state), capacity: None }
-    }
-
-    fn bytes_now(&self) -> Vec<u8> {
-        self.state.lock().expect("whole").now.clone()
-    }
-}
-
-impl Disk for HeapDisk {
-    fn bytes(&self) -> io::Result<u64> {
-        Ok(self.state.lock().expect("whole").now.len() as u64)
-    }
-
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        let state = self.state.lock().expect("whole");
-        let found = state.now.get(offset as usize..offset as usize + buffer.len());
-        buffer.copy_from_slice(found.ok_or(io::ErrorKind::UnexpectedEof)?);
-        Ok(())
-    }
-
-    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        let mut state = self.state.lock().expect("whole");
-        let end = offset as usize + bytes.len();
-        assert!(end <= state.now.len(), "room was reserved before");
-        state.now[offset as usize..end].copy_from_slice(bytes);
-        state.unsynced.push((offset, bytes.to_vec()));
-        Ok(())
-    }
-
-    fn reserve(&self, end: u64) -> io::Result<()> {
-        if self.capacity.is_some_and(|capacity| end > capacity) {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        let mut state = self.state.lock().expect("whole");
-        let bytes = state.now.len().max(end as usize);
-        state.now.resize(bytes, 0);
-        Ok(())
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        let mut state = self.state.lock().expect("whole");
-        state.synced = state.now.clone();
-        state.unsynced.clear();
-        Ok(())
-    }
-
-    fn words(self: Arc<Self>, offset: u64, words: usize) -> io::Result<Words> {
-        Ok(Words::read(self, offset, words))
-    }
 }
 
 fn open(disk: &Arc<HeapDisk>, rows: u32) -> (Ring, Recovery) {
@@ -232,8 +132,7 @@ fn a_corrupt_sector_is_counted_and_never_served() {
 #[test]
 fn a_full_disk_refuses_the_new_shard_and_nothing_else() {
     const ROWS: u32 = 2;
-    let capacity = Some(geometry(ROWS).extent_at(1));
-    let disk = Arc::new(HeapDisk { capacity, ..HeapDisk::default() });
+    let disk = Arc::new(HeapDisk::with_room_for(geometry(ROWS).extent_at(1)));
     let (ring, _) = open(&disk, ROWS);
     let mut rows = Rows::default();
     rows.set(3, 1.5);
@@ -312,4 +211,76 @@ fn columns_lie_side_by_side_without_gaps() {
     for shard in 0..20 {
         assert_eq!(shape.extent_at(shard) + shape.extent_bytes(shard), shape.extent_at(shard + 1));
     }
+}
+
+fn name(column: u32, name: &str) -> Name<'_> {
+    Name { column, generation: 3, schema: 1, event: Event::Made, at_secs: 1_700_000_000, name }
+}
+
+/// The records of a log, owned.
+fn names(disk: &Arc<HeapDisk>) -> (Names, Vec<(u32, String)>, super::frames::Damage) {
+    let mut found = Vec::new();
+    let disk = Arc::clone(disk) as Arc<dyn Disk>;
+    let (log, damage) = Names::open(disk, Path::new("names.log"), |name| {
+        assert_eq!((name.generation, name.schema, name.event, name.at_secs), (3, 1, Event::Made, 1_700_000_000));
+        found.push((name.column, name.name.to_string()));
+    })
+    .expect("a log");
+    (log, found, damage)
+}
+
+#[test]
+fn names_that_were_committed_survive_any_power_loss_in_order() {
+    for seed in 1..100u64 {
+        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut disk = Arc::new(HeapDisk::default());
+        let (mut committed, mut column) = (Vec::new(), 0);
+        for _ in 0..6 {
+            let (mut log, found, _) = names(&disk);
+            assert!(found.starts_with(&committed), "seed {seed}: {} of {}", found.len(), committed.len());
+            // What was not committed but came through whole is there to stay.
+            committed = found;
+            for _ in 0..dice.roll(5) {
+                let batch: Vec<(u32, String)> = (0..1 + dice.roll(40))
+                    .map(|i| (column + i as u32, "n".repeat(1 + dice.roll(90) as usize)))
+                    .collect();
+                column += batch.len() as u32;
+                batch.iter().for_each(|(column, text)| log.push(&name(*column, text)));
+                log.commit().expect("committed");
+                committed.extend(batch);
+            }
+            // One more batch is on its way when the power goes.
+            (0..30).for_each(|i| log.push(&name(column + i, "lost.or.not")));
+            log.write_without_sync();
+            column += 30;
+            disk = Arc::new(disk.after_power_loss(&mut dice));
+        }
+    }
+}
+
+#[test]
+fn damage_in_the_middle_of_the_names_is_counted_and_costs_only_what_it_hit() {
+    let disk = Arc::new(HeapDisk::default());
+    let (mut log, ..) = names(&disk);
+    (0..500).for_each(|i| log.push(&name(i, &format!("web.host{i}.load"))));
+    log.commit().expect("committed");
+    let mut bytes = disk.bytes_now();
+    bytes[4096..4200].fill(0xa5);
+    let (_, found, damage) = names(&Arc::new(HeapDisk::holding(bytes)));
+    assert!((490..500).contains(&found.len()), "{} names", found.len());
+    assert_eq!(found.last().map(|(column, _)| *column), Some(499));
+    assert!(damage.skipped_bytes >= 100 && damage.torn_bytes == 0, "{damage:?}");
+}
+
+#[test]
+fn a_full_disk_refuses_names_and_a_roomy_one_takes_them() {
+    let disk = Arc::new(HeapDisk::with_room_for(4096));
+    let (mut log, ..) = names(&disk);
+    log.push(&name(1, "a.b"));
+    assert!(log.commit().expect_err("no room").is_full());
+    let roomy = Arc::new(HeapDisk::default());
+    let (mut log, ..) = names(&roomy);
+    log.push(&name(1, "a.b"));
+    log.commit().expect("room");
+    assert_eq!(names(&roomy).1, [(1, "a.b".to_string())]);
 }
