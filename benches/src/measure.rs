@@ -48,6 +48,9 @@ pub const MS_PER_FLUSH: Unit = Unit { per_second: 1e3, name: "ms/flush" };
 /// How often the bytes of the values themselves.
 pub const MULTIPLE: Unit = Unit { per_second: 1.0, name: "x" };
 
+/// Bytes a point.
+pub const BYTES_PER_POINT: Unit = Unit { per_second: 1.0, name: "B/point" };
+
 /// Runs `work` for `rounds` rounds and divides its CPU time by the `count` units that one round does.
 pub fn measure(name: &'static str, unit: Unit, rounds: usize, count: usize, mut work: impl FnMut()) -> Measured {
     let round = || {

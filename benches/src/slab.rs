@@ -1,15 +1,18 @@
-//! The ring of the slab store: a flush of many series arriving in random order, the same bytes written bare, and an hour of
-//! one series. Times are wall-clock, because most of a flush is the disk's; the disk's own count of bytes stands beside.
+//! The parts of the slab store: a flush of many series arriving in random order, the same bytes written bare, an hour of one
+//! series; and sealing. Times are wall-clock, because most of a flush is the disk's; the disk's own count of bytes stands beside.
 
 use crate::Size;
-use crate::measure::{MS_PER_FLUSH, MULTIPLE, Measured, NS_PER_SERIES, US_PER_FETCH, given, measure, waited};
+use crate::measure::{
+    BYTES_PER_POINT, MS_PER_FLUSH, MULTIPLE, Measured, NS_PER_POINT, NS_PER_SERIES, US_PER_FETCH, given, measure,
+    waited,
+};
 use std::fs;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
-use tsdb::slab::{FileDisk, Geometry, Ring, Rows};
-use tsdb::{Step, Timestamp};
+use tsdb::slab::{Draft, FileDisk, Geometry, Key, Ring, Rows, Stretch};
+use tsdb::{GAP, Step, Timestamp, is_gap};
 
 const STEP: i64 = 10;
 /// A ring of ten minutes: enough that rows are cold when the ring comes round.
@@ -115,11 +118,67 @@ fn read(size: Size, columns: u32) -> Measured {
     })
 }
 
+/// The mixed series that sizes are compared on, ten kinds in turn: a heart rate to a tenth, the mean of some, a count with a
+/// slow wave, a rate in tenths, a timer's percentile, whole percents, mostly zero, constant, one slot in ten, a ratio.
+fn mixed(number: usize, slots: usize) -> Vec<f64> {
+    let mut state = (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut uniform = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) as f64 / (1u64 << 53) as f64
+    };
+    let mut rate = 72.0f64;
+    let value = |slot: usize| match number % 10 {
+        0 | 1 => {
+            rate = (rate + 3.0 * uniform() - 1.5).clamp(50.0, 140.0);
+            let beats = 5.0 + (10.0 * uniform()).floor();
+            if number.is_multiple_of(10) { (rate * 10.0).round() / 10.0 } else { (rate * beats).round() / beats }
+        }
+        2 => {
+            let wave = 40.0 * (1.0 + 0.5 * (slot as f64 / 900.0).sin());
+            let noise: f64 = (0..12).map(|_| uniform()).sum::<f64>() - 6.0;
+            (wave + noise * wave.sqrt()).round().max(0.0)
+        }
+        3 => (800.0 * uniform()).floor() / 10.0,
+        4 => (20.0 + 30.0 * uniform() + if uniform() < 0.02 { 200.0 } else { 0.0 }) * 1.000_037,
+        5 => (97.0 + 3.2 * uniform() - 1.6).round(),
+        6 if uniform() < 0.02 => (1.0 + 4.0 * uniform()).floor(),
+        6 => 0.0,
+        7 => 1.0,
+        8 if uniform() < 0.1 => (1.0 + 49.0 * uniform()).floor(),
+        8 => GAP,
+        _ => 0.6 + 0.4 * uniform(),
+    };
+    (0..slots).map(value).collect()
+}
+
+/// Sealing mixed series: processor time a point, and bytes a point that has a value, index included.
+fn seal(size: Size, name: &'static str, sized: &'static str, slots: usize) -> [Measured; 2] {
+    let all: Vec<Vec<f64>> = (0..size.names).map(|number| mixed(number, slots)).collect();
+    let points = all.iter().flatten().filter(|value| !is_gap(**value)).count();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("bench.seg");
+    let step = Step::new(STEP as u32).expect("a step");
+    let mut sizes = Vec::new();
+    let sealed = measure(name, NS_PER_POINT, size.rounds, points, || {
+        let stretch = Stretch { step, start: Timestamp(0), slots: slots as u32 };
+        let mut draft = Draft::begin(&path, stretch).expect("begun");
+        for (column, values) in (0..).zip(&all) {
+            draft.push(Key { column, generation: 0, field: 0 }, values).expect("pushed");
+        }
+        sizes.push(draft.finish().expect("finished") as f64 / points as f64);
+    });
+    [sealed, given(sized, BYTES_PER_POINT, sizes)]
+}
+
 /// A million series at full size.
 pub fn run(size: Size) -> Vec<Measured> {
     let columns = size.units.next_power_of_two() as u32 * 4;
     let mut all = vec![bare(size, columns)];
     all.extend(flush(size, columns));
     all.extend([gather(size, columns), read(size, columns)]);
+    all.extend(seal(size, "slab/seal_hour", "slab/seal_hour_bytes", 360));
+    all.extend(seal(size, "slab/seal_day", "slab/seal_day_bytes", 8640));
     all
 }

@@ -62,6 +62,14 @@ impl FileDisk {
         let file = options.read(true).write(true).create(true).truncate(false).mode(0o640).open(path)?;
         Ok(FileDisk { file })
     }
+
+    /// Opens a file that is not written any more.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn open_sealed(path: &Path) -> io::Result<FileDisk> {
+        File::open(path).map(|file| FileDisk { file })
+    }
 }
 
 impl Disk for FileDisk {

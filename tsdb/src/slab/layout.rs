@@ -169,12 +169,14 @@ pub(crate) fn stated_crc(header: &[u8; PAGE], page: usize) -> u32 {
     get_u32(header, CRCS_AT + 4 * page)
 }
 
-fn seal(page: &mut [u8; PAGE]) {
+/// Writes the checksum of a header page into its last four bytes.
+pub(crate) fn seal(page: &mut [u8; PAGE]) {
     let crc = crc32c::crc32c(&page[..PAGE_CRC_AT]);
     put_u32(page, PAGE_CRC_AT, crc);
 }
 
-fn is_sealed(page: &[u8; PAGE]) -> bool {
+/// Whether the checksum of a header page fits.
+pub(crate) fn is_sealed(page: &[u8; PAGE]) -> bool {
     crc32c::crc32c(&page[..PAGE_CRC_AT]) == get_u32(page, PAGE_CRC_AT)
 }
 

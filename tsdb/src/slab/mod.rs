@@ -3,11 +3,12 @@
 //!
 //! In reading order: `layout` is the bytes of a ring file, `row` one row while it is filled, `disk` the file below,
 //! `words` how a ring is read, `ring` the whole of it; `frames` is a log of checksummed records, `names` the one that
-//! says which series there are.
+//! says which series there are; `codec` is a series' stretch of slots as bytes, `segment` a file of such stretches, sealed.
 //!
 //! Invariants: room is reserved before it is written or mapped, nothing is ever stored through a mapping, and a page whose
 //! checksum does not fit is counted and never served.
 
+mod codec;
 mod disk;
 mod frames;
 #[cfg(test)]
@@ -16,6 +17,7 @@ mod layout;
 mod names;
 mod ring;
 mod row;
+mod segment;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -26,3 +28,4 @@ pub use layout::Geometry;
 pub use names::{Event, Name, Names};
 pub use ring::{Recovery, Ring};
 pub use row::Rows;
+pub use segment::{Draft, Key, Segment, Stretch};
