@@ -16,12 +16,12 @@ use tsdb::{GAP, Step, Timestamp, is_gap};
 
 const STEP: i64 = 10;
 /// A ring of ten minutes: enough that rows are cold when the ring comes round.
-const ROWS: u32 = 60;
+const SLOTS: u32 = 60;
 
 fn ring() -> (TempDir, Ring) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("bench.ring");
-    let geometry = Geometry { step: Step::new(STEP as u32).expect("a step"), rows: ROWS };
+    let geometry = Geometry { step: Step::new(STEP as u32).expect("a step"), slots: SLOTS };
     let (ring, _) = Ring::open(Arc::new(FileDisk::open(&path).expect("made")), &path, geometry).expect("a ring");
     (folder, ring)
 }
@@ -59,7 +59,7 @@ fn flush(size: Size, columns: u32) -> Vec<Measured> {
         ring.sync().expect("synced");
     };
     // The first flush reserves the room, which no later one does, and the first lap turns reserved room into written.
-    (0..ROWS).for_each(|_| once(&mut rows));
+    (0..SLOTS).for_each(|_| once(&mut rows));
     let flushes = waited("slab/flush_with_sync", MS_PER_FLUSH, size.rounds, 1, || {
         let before = disk_bytes(folder.path());
         once(&mut rows);
@@ -77,11 +77,11 @@ fn bare(size: Size, columns: u32) -> Measured {
     let file = file.expect("made");
     let bytes = vec![1u8; columns as usize * 8];
     // Written once round the ring, so that no later write has to find room.
-    (0..u64::from(ROWS)).for_each(|row| file.write_all_at(&bytes, row * bytes.len() as u64).expect("written"));
+    (0..u64::from(SLOTS)).for_each(|row| file.write_all_at(&bytes, row * bytes.len() as u64).expect("written"));
     file.sync_data().expect("synced");
     let mut row = 0;
     waited("slab/bare_write_with_sync", MS_PER_FLUSH, size.rounds, 1, || {
-        row = (row + 1) % u64::from(ROWS);
+        row = (row + 1) % u64::from(SLOTS);
         let at = row * bytes.len() as u64;
         for (i, piece) in bytes.chunks(512 << 10).enumerate() {
             file.write_all_at(piece, at + i as u64 * (512 << 10)).expect("written");
@@ -105,11 +105,11 @@ fn gather(size: Size, columns: u32) -> Measured {
 fn read(size: Size, columns: u32) -> Measured {
     let (_folder, ring) = ring();
     let mut rows = Rows::default();
-    for slot in 0..i64::from(ROWS) {
+    for slot in 0..i64::from(SLOTS) {
         fill(&mut rows, columns, slot as f64);
         ring.flush(Timestamp(slot * STEP), slot as u64, &mut rows).expect("flushed");
     }
-    let mut values = vec![0.0; ROWS as usize];
+    let mut values = vec![0.0; SLOTS as usize];
     measure("slab/read_60_slots_warm", US_PER_FETCH, size.rounds, columns.div_ceil(1000) as usize, || {
         for column in (0..columns).step_by(1000) {
             ring.read(column, Timestamp(0), &mut values).expect("readable");

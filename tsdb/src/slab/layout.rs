@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! file     one header page, then one extent for each shard of columns; it grows by whole extents
-//! extent   `rows` rows, one for each slot of the ring
+//! extent   one row for each slot that the ring keeps, and a few more, in no order
 //! row      one header page, then the shard's columns, 8 bytes each, a whole number of pages
 //!
 //! file header                           row header
 //!    0  8 bytes  "KYMORING"                0  u32  magic "KROW"
 //!    8  u32      version                   4  u32  version
 //!   12  u32      step in seconds           8  u32  shard
-//!   16  u32      rows                     12  u32  columns
+//!   16  u32      slots                    12  u32  columns
 //! 4092  u32      CRC of the page          16  i64  start of the slot in epoch seconds
 //!                                         24  u64  number of the flush
 //!                                         64  u32  CRC of each page of values
@@ -65,25 +65,40 @@ pub(crate) fn row_bytes(shard: usize) -> usize {
     PAGE + columns(shard) * WORD
 }
 
-/// The step of a ring and how many slots it holds; both stay for the life of the file.
+/// More slots than any retention has, and few enough that no sum of bytes overflows.
+const MOST_SLOTS: u32 = 1 << 24;
+/// Rows beyond the slots kept: for slots that are written again while their former row must stay.
+const SPARE_ROWS: u32 = 8;
+
+/// The step of a ring and how many slots it keeps; both stay for the life of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
     /// Seconds of a slot.
     pub step: Step,
-    /// Slots, at least 1.
-    pub rows: u32,
+    /// Slots kept, at least 1.
+    pub slots: u32,
 }
 
 impl Geometry {
-    /// The row of the slot that begins at `start`.
-    pub(crate) fn row(self, start: Timestamp) -> usize {
+    /// Rows of an extent.
+    pub(crate) fn rows(self) -> usize {
+        (self.slots + SPARE_ROWS) as usize
+    }
+
+    /// The place in an index of all slots kept of the one that begins at `start`.
+    pub(crate) fn place(self, start: Timestamp) -> usize {
         let slot = start.0.div_euclid(i64::from(self.step.secs()));
-        slot.rem_euclid(i64::from(self.rows)) as usize
+        slot.rem_euclid(i64::from(self.slots)) as usize
+    }
+
+    /// The start of the oldest slot that is kept when `newest` is the start of the newest.
+    pub(crate) fn oldest(self, newest: Timestamp) -> Timestamp {
+        newest - i64::from(self.step.secs()) * i64::from(self.slots - 1)
     }
 
     /// Bytes of a shard's extent.
     pub(crate) fn extent_bytes(self, shard: usize) -> u64 {
-        u64::from(self.rows) * row_bytes(shard) as u64
+        self.rows() as u64 * row_bytes(shard) as u64
     }
 
     /// Where a shard's extent begins in the file.
@@ -99,7 +114,7 @@ impl Geometry {
         page[..8].copy_from_slice(&FILE_MAGIC);
         put_u32(&mut page, 8, VERSION);
         put_u32(&mut page, 12, self.step.secs());
-        put_u32(&mut page, 16, self.rows);
+        put_u32(&mut page, 16, self.slots);
         seal(&mut page);
         page
     }
@@ -115,10 +130,10 @@ impl Geometry {
         if get_u32(page, 8) != VERSION {
             return Err("its version is not known");
         }
-        let rows = get_u32(page, 16);
+        let slots = get_u32(page, 16);
         match Step::new(get_u32(page, 12)) {
-            Some(step) if rows > 0 => Ok(Geometry { step, rows }),
-            _ => Err("its step or its number of rows is 0"),
+            Some(step) if (1..=MOST_SLOTS).contains(&slots) => Ok(Geometry { step, slots }),
+            _ => Err("its step or its number of slots makes no sense"),
         }
     }
 }

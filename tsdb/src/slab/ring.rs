@@ -1,21 +1,21 @@
-//! The ring: the last `rows` slots of every column of a schema. A slot is written once and whole; a reader takes a value
-//! only from a row whose slot is the one it expects, before and after the look, and only from a page whose checksum fits.
+//! The ring: the newest slots of every column of a schema. A slot is written whole, to a row that holds nothing that counts;
+//! a slot that is written again takes another row, and its former row stays until the new one is on the medium. So a
+//! power loss costs at most what was not synced, and a reader meets a row's old slot, or its new one, or neither.
+
+mod shard;
 
 use super::disk::Disk;
 use super::layout::{self, Geometry, PAGE, PAGE_WORDS, RowHeader};
 use super::row::Rows;
-use super::words::Words;
 use crate::error::Error;
 use crate::gap::GAP;
 use crate::time::Timestamp;
+use shard::Shard;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// The start of no slot: the row was never written, is being written, or was torn.
-const ABSENT: i64 = i64::MIN;
-
-/// An open ring. One thread flushes; any number read at the same time.
+/// An open ring. One thread flushes and syncs; any number read at the same time.
 pub struct Ring {
     disk: Arc<dyn Disk>,
     path: PathBuf,
@@ -25,27 +25,12 @@ pub struct Ring {
     torn_pages: AtomicU64,
 }
 
-/// One extent and what is known of its rows. Two bits a page: 2 KiB for a shard of 65,536 columns and 64 rows.
-struct Shard {
-    words: Words,
-    row_words: usize,
-    rows: Box<[Row]>,
-}
-
-struct Row {
-    start: AtomicI64,
-    /// Pages whose checksum was seen to fit, or that this process wrote.
-    trusted: Box<[AtomicU64]>,
-    /// Pages whose checksum was seen not to fit.
-    torn: Box<[AtomicU64]>,
-}
-
 /// What was found when a ring was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recovery {
     /// Rows that hold a slot.
     pub rows: u64,
-    /// Rows whose header was torn: their values are absent.
+    /// Rows whose header was torn: their values are absent, unless a former row of their slot is still there.
     pub torn_rows: u64,
     /// The newest slot and the number of the flush that wrote it.
     pub newest: Option<(Timestamp, u64)>,
@@ -96,16 +81,17 @@ impl Ring {
         (0..self.len()).map(|shard| layout::columns(shard) as u64).sum()
     }
 
-    /// Pages that were found torn since the ring was opened; their values are absent.
+    /// Pages that were found torn since the ring was opened.
     pub fn torn_pages(&self) -> u64 {
         self.torn_pages.load(Ordering::Relaxed)
     }
 
-    /// Writes the slot that begins at `start`: one write a shard, nothing is synced. Answers the bytes written. A shard
-    /// that cannot be written loses its own values only; the first error is answered after all were tried.
+    /// Writes the slot that begins at `start`, all its values, also those that an earlier flush wrote: one write a shard,
+    /// nothing is synced. `flush` is higher than that of any flush before. Answers the bytes written. A shard that cannot
+    /// be written loses nothing that was written before; the first error is answered after all were tried.
     ///
     /// # Errors
-    /// The disk is full where a new shard needs room, or the system refuses.
+    /// The slot is older than those kept, the disk is full where a new shard needs room, or the system refuses.
     ///
     /// # Panics
     /// When `start` is not the start of a slot.
@@ -125,9 +111,13 @@ impl Ring {
     /// Returns when every flush so far is on the medium.
     ///
     /// # Errors
-    /// The system's; then nobody knows what is on the medium.
+    /// The system's; then nobody knows what is on the medium, and the former rows of slots stay.
     pub fn sync(&self) -> Result<(), Error> {
-        self.disk.sync().map_err(Error::io("sync", &self.path))
+        self.disk.sync().map_err(Error::io("sync", &self.path))?;
+        for shard in self.shards.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            shard.free_superseded();
+        }
+        Ok(())
     }
 
     /// Reads the slots of a column from the one that begins at `first` on, [`GAP`] where there is no value.
@@ -142,7 +132,7 @@ impl Ring {
         };
         let mut start = first.floor(self.geometry.step);
         for value in values {
-            *value = self.value(shard, &opened, start, cell)?;
+            *value = self.value(&opened, start, cell)?;
             start = start + i64::from(self.geometry.step.secs());
         }
         Ok(())
@@ -157,10 +147,7 @@ impl Ring {
         let mut looked_at = 0;
         for shard in 0..self.len() {
             let Some(opened) = self.shard(shard) else { break };
-            for row in 0..opened.rows.len() {
-                if opened.rows[row].start.load(Ordering::Acquire) == ABSENT {
-                    continue;
-                }
+            for row in (0..self.geometry.rows()).filter(|row| opened.start(*row).is_some()) {
                 for page in 0..layout::pages(shard) {
                     self.fits(&opened, row, page)?;
                     looked_at += 1;
@@ -170,47 +157,52 @@ impl Ring {
         Ok(looked_at)
     }
 
-    fn value(&self, shard: usize, opened: &Shard, start: Timestamp, cell: usize) -> Result<f64, Error> {
-        let row = self.geometry.row(start);
-        if opened.rows[row].start.load(Ordering::Acquire) != start.0 {
-            return Ok(GAP);
+    /// The value of a cell in the newest row of the slot whose page is whole.
+    #[inline]
+    fn value(&self, opened: &Shard, start: Timestamp, cell: usize) -> Result<f64, Error> {
+        let place = self.geometry.place(start);
+        let mut newest = opened.newest(place);
+        loop {
+            let mut row = newest;
+            while let Some(at) = row.filter(|at| opened.start(*at) == Some(start)) {
+                if opened.is_trusted(at, cell / PAGE_WORDS) || self.fits(opened, at, cell / PAGE_WORDS)? {
+                    let word = opened.words.load(opened.first_word(at) + PAGE_WORDS + cell);
+                    let word = word.map_err(self.wrong("read"))?;
+                    fence(Ordering::Acquire);
+                    if opened.start(at) == Some(start) {
+                        return Ok(f64::from_bits(word));
+                    }
+                    break;
+                }
+                row = opened.former(at);
+            }
+            // The row may have been given to another slot because this one has a newer row now.
+            let again = opened.newest(place);
+            if again == newest {
+                return Ok(GAP);
+            }
+            newest = again;
         }
-        debug_assert!(cell < layout::columns(shard));
-        let page = cell / PAGE_WORDS;
-        if !is_set(&opened.rows[row].trusted, page) && !self.fits(opened, row, page)? {
-            return Ok(GAP);
-        }
-        let word = opened.words.load(opened.first_word(row) + PAGE_WORDS + cell).map_err(self.wrong("read"))?;
-        // The row may have been taken for a newer slot meanwhile.
-        fence(Ordering::Acquire);
-        let still = opened.rows[row].start.load(Ordering::Relaxed) == start.0;
-        Ok(if still { f64::from_bits(word) } else { GAP })
     }
 
     /// Whether the checksum of a page fits; looked at once, then remembered either way.
     #[cold]
     fn fits(&self, opened: &Shard, row: usize, page: usize) -> Result<bool, Error> {
-        let known = &opened.rows[row];
-        if is_set(&known.trusted, page) {
-            return Ok(true);
+        if let Some(known) = opened.verdict(row, page) {
+            return Ok(known);
         }
-        if is_set(&known.torn, page) {
-            return Ok(false);
-        }
-        let start = known.start.load(Ordering::Acquire);
+        let start = opened.start(row);
         let first_page = opened.first_word(row) / PAGE_WORDS;
         let (mut header, mut values) = ([0; PAGE], [0; PAGE]);
         opened.words.page(first_page, &mut header).map_err(self.wrong("read"))?;
         opened.words.page(first_page + 1 + page, &mut values).map_err(self.wrong("read"))?;
         let fits = crc32c::crc32c(&values) == layout::stated_crc(&header, page);
         fence(Ordering::Acquire);
-        if known.start.load(Ordering::Relaxed) != start {
+        if opened.start(row) != start {
             // A flush has taken the row; what was compared belongs to two slots.
             return Ok(false);
         }
-        if fits {
-            set(&known.trusted, page);
-        } else if set(&known.torn, page) {
+        if opened.judge(row, page, fits) && !fits {
             self.torn_pages.fetch_add(1, Ordering::Relaxed);
         }
         Ok(fits)
@@ -221,17 +213,22 @@ impl Ring {
             self.grow()?;
         }
         let opened = self.shard(shard).expect("it was grown");
-        let row = self.geometry.row(start);
-        let known = &opened.rows[row];
-        known.start.store(ABSENT, Ordering::Relaxed);
-        // Whoever sees a byte of the new row must see that the old slot is gone.
-        fence(Ordering::SeqCst);
+        let row = opened.take_row(self.geometry, start).ok_or_else(|| self.no_row(start))?;
         let offset = self.geometry.extent_at(shard) + (row * layout::row_bytes(shard)) as u64;
         self.disk.write_at(bytes, offset).map_err(self.wrong("write"))?;
-        known.trusted.iter().for_each(|bits| bits.store(u64::MAX, Ordering::Relaxed));
-        known.torn.iter().for_each(|bits| bits.store(0, Ordering::Relaxed));
-        known.start.store(start.0, Ordering::Release);
+        opened.publish(self.geometry, row, start);
         Ok(bytes.len() as u64)
+    }
+
+    fn no_row(&self, start: Timestamp) -> Error {
+        let kept = u64::from(self.geometry.slots) * u64::from(self.geometry.step.secs());
+        let newest = (0..self.len()).filter_map(|shard| self.shard(shard)?.newest_start()).max();
+        Error::NotCovered {
+            path: self.path.clone(),
+            at: start.0,
+            now: newest.map_or(start.0, |newest| newest.0),
+            kept: std::time::Duration::from_secs(kept),
+        }
     }
 
     fn grow(&self) -> Result<(), Error> {
@@ -243,29 +240,46 @@ impl Ring {
     }
 
     fn open_shard(&self, shard: usize) -> Result<Shard, Error> {
-        let row_words = layout::row_bytes(shard) / layout::WORD;
-        let rows = self.geometry.rows as usize;
-        let offset = self.geometry.extent_at(shard);
-        let words = Arc::clone(&self.disk).words(offset, rows * row_words).map_err(self.wrong("map"))?;
-        let bits = || (0..layout::pages(shard).div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
-        let row = || Row { start: AtomicI64::new(ABSENT), trusted: bits(), torn: bits() };
-        Ok(Shard { words, row_words, rows: (0..rows).map(|_| row()).collect() })
+        let words = self.geometry.rows() * layout::row_bytes(shard) / layout::WORD;
+        let words = Arc::clone(&self.disk).words(self.geometry.extent_at(shard), words).map_err(self.wrong("map"))?;
+        Ok(Shard::new(shard, self.geometry, words))
     }
 
     /// Reads the header of each row of a shard.
     fn recover(&self, shard: usize, opened: &Shard, recovery: &mut Recovery) -> Result<(), Error> {
         let mut page = [0; PAGE];
-        for (i, row) in opened.rows.iter().enumerate() {
-            let offset = self.geometry.extent_at(shard) + (i * layout::row_bytes(shard)) as u64;
+        let mut found = Vec::new();
+        for row in 0..self.geometry.rows() {
+            let offset = self.geometry.extent_at(shard) + (row * layout::row_bytes(shard)) as u64;
             self.disk.read_at(&mut page, offset).map_err(self.wrong("read"))?;
             match RowHeader::decode(&page, shard) {
-                Some(header) if self.geometry.row(header.start) == i => {
-                    row.start.store(header.start.0, Ordering::Release);
-                    recovery.rows += 1;
-                    recovery.newest = recovery.newest.max(Some((header.start, header.flush)));
-                }
+                Some(header) if header.start == header.start.floor(self.geometry.step) => found.push((header, row)),
                 None if page == [0; PAGE] => {}
                 _ => recovery.torn_rows += 1,
+            }
+        }
+        recovery.rows += found.len() as u64;
+        let newest = found.iter().map(|(header, _)| (header.start, header.flush)).max();
+        recovery.newest = recovery.newest.max(newest);
+        // In the order in which they were written, so that each takes the place of the one before.
+        found.sort_unstable_by_key(|(header, _)| header.flush);
+        let oldest = newest.map(|(start, _)| self.geometry.oldest(start));
+        for (header, row) in found.into_iter().filter(|(header, _)| Some(header.start) >= oldest) {
+            opened.restore(self.geometry, row, header.start);
+        }
+        self.review_former_rows(shard, opened)
+    }
+
+    /// A slot that was written twice keeps its former row only where the newer one is torn.
+    fn review_former_rows(&self, shard: usize, opened: &Shard) -> Result<(), Error> {
+        for row in 0..self.geometry.rows() {
+            let Some(former) = opened.former(row) else { continue };
+            let mut whole = true;
+            for page in 0..layout::pages(shard) {
+                whole &= self.fits(opened, row, page)?;
+            }
+            if whole {
+                opened.supersede(former);
             }
         }
         Ok(())
@@ -286,19 +300,4 @@ impl Ring {
     fn wrong(&self, doing: &'static str) -> impl FnOnce(std::io::Error) -> Error {
         Error::io(doing, &self.path)
     }
-}
-
-impl Shard {
-    fn first_word(&self, row: usize) -> usize {
-        row * self.row_words
-    }
-}
-
-fn is_set(bits: &[AtomicU64], page: usize) -> bool {
-    bits[page / 64].load(Ordering::Relaxed) & 1 << (page % 64) != 0
-}
-
-/// Sets a bit; whether it was not set before.
-fn set(bits: &[AtomicU64], page: usize) -> bool {
-    bits[page / 64].fetch_or(1 << (page % 64), Ordering::Relaxed) & 1 << (page % 64) == 0
 }
