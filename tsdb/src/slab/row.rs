@@ -8,7 +8,8 @@ use crate::time::Timestamp;
 /// One slot of all columns: 8 bytes a column, and a page for each shard.
 #[derive(Default)]
 pub struct Rows {
-    shards: Vec<Row>,
+    /// `None` where no column of the shard was ever set.
+    shards: Vec<Option<Row>>,
 }
 
 struct Row {
@@ -27,10 +28,10 @@ impl Rows {
             return;
         }
         let (shard, cell) = place(column);
-        while self.shards.len() <= shard {
-            self.shards.push(Row::new(self.shards.len()));
+        if self.shards.len() <= shard {
+            self.shards.resize_with(shard + 1, || None);
         }
-        let row = &mut self.shards[shard];
+        let row = self.shards[shard].get_or_insert_with(|| Row::new(shard));
         row.values += 1;
         let at = PAGE + cell * WORD;
         row.bytes[at..at + WORD].copy_from_slice(&value.to_le_bytes());
@@ -38,21 +39,22 @@ impl Rows {
 
     /// Forgets all values and keeps the buffers.
     pub fn clear(&mut self) {
-        for row in self.shards.iter_mut().filter(|row| row.values > 0) {
+        for row in self.shards.iter_mut().flatten().filter(|row| row.values > 0) {
             row.clear();
         }
     }
 
     /// Shards that hold a value.
     pub(crate) fn touched(&self) -> impl Iterator<Item = usize> + '_ {
-        self.shards.iter().enumerate().filter(|(_, row)| row.values > 0).map(|(shard, _)| shard)
+        let touched = |row: &Option<Row>| row.as_ref().is_some_and(|row| row.values > 0);
+        self.shards.iter().enumerate().filter(move |(_, row)| touched(row)).map(|(shard, _)| shard)
     }
 
-    /// The bytes of a shard's row, its header written.
+    /// The bytes of a touched shard's row, its header written.
     pub(crate) fn sealed(&mut self, shard: usize, start: Timestamp, flush: u64) -> &[u8] {
-        let bytes = &mut self.shards[shard].bytes;
-        RowHeader { start, flush }.encode(shard, bytes);
-        bytes
+        let row = self.shards[shard].as_mut().expect("a touched shard has a row");
+        RowHeader { start, flush }.encode(shard, &mut row.bytes);
+        &row.bytes
     }
 }
 
