@@ -34,7 +34,7 @@ fn fill(rows: &mut Rows, columns: u32, value: f64) {
     let mut column = 0u32;
     for _ in 0..columns {
         rows.set(column, value);
-        column = column.wrapping_add(stride) % columns;
+        column = column.wrapping_add(stride) & (columns - 1);
     }
 }
 
