@@ -1,4 +1,4 @@
-//! Workloads sized by a parameter, one file a stage, and what each costs in CPU time. A test runs them tiny.
+//! Workloads sized by a parameter, one file a stage, and what each costs, in CPU time unless it is the disk's. A test runs them tiny.
 //!
 //! Every workload is deterministic: the same size is the same work.
 #![forbid(unsafe_code)]
@@ -9,6 +9,7 @@ pub mod measure;
 pub mod pipeline;
 pub mod proxy;
 pub mod query;
+pub mod slab;
 pub mod store;
 
 use measure::Measured;
@@ -38,6 +39,7 @@ pub type Workload = (&'static str, fn(Size) -> Vec<Measured>);
 pub const WORKLOADS: &[Workload] = &[
     ("agent", agent::run),
     ("store", store::run),
+    ("slab", slab::run),
     ("query", query::run),
     ("draw", draw::run),
     ("pipeline", pipeline::run),

@@ -1,7 +1,7 @@
 //! Measuring: CPU time per unit of work, the least of several rounds, because noise only ever adds.
 
 use cpu_time::ProcessTime;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// One measured workload.
 pub struct Measured {
@@ -43,14 +43,43 @@ pub const MS_PER_REQUEST: Unit = Unit { per_second: 1e3, name: "ms/request" };
 /// Milliseconds a picture.
 pub const MS_PER_PICTURE: Unit = Unit { per_second: 1e3, name: "ms/picture" };
 
+/// Milliseconds a flush.
+pub const MS_PER_FLUSH: Unit = Unit { per_second: 1e3, name: "ms/flush" };
+/// How often the bytes of the values themselves.
+pub const MULTIPLE: Unit = Unit { per_second: 1.0, name: "x" };
+
+/// Bytes a point.
+pub const BYTES_PER_POINT: Unit = Unit { per_second: 1.0, name: "B/point" };
+
 /// Runs `work` for `rounds` rounds and divides its CPU time by the `count` units that one round does.
 pub fn measure(name: &'static str, unit: Unit, rounds: usize, count: usize, mut work: impl FnMut()) -> Measured {
-    assert!(rounds > 0 && count > 0, "{name}: nothing to measure");
-    let mut round = || {
+    let round = || {
         let start = ProcessTime::now();
         work();
         start.elapsed()
     };
+    spent(name, unit, rounds, count, round)
+}
+
+/// As [`measure`], by the clock on the wall: for work that waits for a disk.
+pub fn waited(name: &'static str, unit: Unit, rounds: usize, count: usize, mut work: impl FnMut()) -> Measured {
+    let round = || {
+        let start = Instant::now();
+        work();
+        start.elapsed()
+    };
+    spent(name, unit, rounds, count, round)
+}
+
+/// Figures that were counted, not timed; 0 where there are none.
+pub fn given(name: &'static str, unit: Unit, mut values: Vec<f64>) -> Measured {
+    values.sort_by(f64::total_cmp);
+    let at = |i: usize| values.get(i).copied().unwrap_or(0.0);
+    Measured { name, least: at(0), median: at(values.len() / 2), unit: unit.name }
+}
+
+fn spent(name: &'static str, unit: Unit, rounds: usize, count: usize, mut round: impl FnMut() -> Duration) -> Measured {
+    assert!(rounds > 0 && count > 0, "{name}: nothing to measure");
     let mut spent: Vec<Duration> = (0..rounds).map(|_| round()).collect();
     spent.sort();
     let value = |spent: Duration| spent.as_secs_f64() * unit.per_second / count as f64;

@@ -3,10 +3,10 @@
 //! It knows nothing of the wire, of target expressions or of HTTP, and it never reads a clock.
 //!
 //! In reading order: `time`, `gap`, `retention`, `ring` and `rollup` are the arithmetic; `whisper` is the file format;
-//! `name`, `glob` and `find` are the names and the tree; `ini` and `schema` are the rules for new series; `catalogue`,
+//! `slab` is our own store, whose ring stands; `name`, `glob` and `find` are the names and the tree; `ini` and `schema` are the rules for new series; `catalogue`,
 //! `handles` and `lock` are what an open `store` keeps. Invariants: no name leads out of the store's folder, a file that
 //! fails loses its own points only, and every point that is not written is counted by reason.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod catalogue;
 pub mod counters;
@@ -22,6 +22,7 @@ pub mod retention;
 mod ring;
 pub mod rollup;
 pub mod schema;
+pub mod slab;
 mod store;
 pub mod time;
 pub mod whisper;

@@ -1,0 +1,180 @@
+//! A log of frames: payloads one after another, each with its length and checksum. What the power cut short at the end is
+//! dropped and written over; damage in the middle is passed over and counted, and every whole frame after it is found.
+//!
+//! ```text
+//! frame, at a multiple of 8      0  u32  length of the payload, never 0
+//!                                4  u32  CRC-32C of the length and the payload
+//!                                8       payload, then zeros up to a multiple of 8
+//! ```
+//! Room is reserved ahead; the zeros there are the end.
+
+use super::disk::Disk;
+use super::layout::PAGE;
+use std::io;
+use std::sync::Arc;
+
+const ALIGN: usize = 8;
+const HEAD: usize = 8;
+/// Room reserved at a time, so that appending seldom changes the file's length.
+const AHEAD: u64 = 64 << 10;
+/// Bytes read at a time when a log is opened.
+const READ_AHEAD: usize = 1 << 20;
+
+/// The longest payload; a length beyond it is damage.
+pub(crate) const LONGEST: usize = 64 << 10;
+
+/// An open log; one thread appends.
+pub(crate) struct Frames {
+    disk: Arc<dyn Disk>,
+    /// Where the next frame goes.
+    end: u64,
+    reserved: u64,
+    batch: Vec<u8>,
+}
+
+/// What was found when a log was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Damage {
+    /// Bytes before the last whole frame that belong to none: damage, or an append that the power cut in its middle.
+    pub skipped_bytes: u64,
+    /// Bytes after the last whole frame that are not zero: an append that the power cut. They are zeroed.
+    pub torn_bytes: u64,
+}
+
+impl Frames {
+    /// Opens a log and hands every whole frame to `take`, in order.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn open(disk: Arc<dyn Disk>, mut take: impl FnMut(&[u8])) -> io::Result<(Frames, Damage)> {
+        let bytes = disk.bytes()?;
+        let mut scan = Scan { disk: &*disk, bytes, at: 0, window: Vec::new(), window_at: 0 };
+        let (mut damage, mut end, mut doubtful) = (Damage::default(), 0, 0);
+        while scan.at + HEAD as u64 <= bytes {
+            match scan.frame()? {
+                Some(payload) => {
+                    take(payload);
+                    let whole = framed(payload.len()) as u64;
+                    damage.skipped_bytes += std::mem::take(&mut doubtful);
+                    scan.at += whole;
+                    end = scan.at;
+                }
+                None => {
+                    doubtful += scan.filled()?;
+                    scan.at += ALIGN as u64;
+                }
+            }
+        }
+        damage.torn_bytes = doubtful;
+        let frames = Frames { disk, end, reserved: bytes, batch: Vec::new() };
+        if damage.torn_bytes > 0 {
+            frames.wipe(bytes)?;
+        }
+        Ok((frames, damage))
+    }
+
+    /// Adds a payload to the batch; nothing is written before [`Frames::write`].
+    ///
+    /// # Panics
+    /// When the payload is empty or longer than [`LONGEST`].
+    pub(crate) fn push(&mut self, payload: &[u8]) {
+        assert!(!payload.is_empty() && payload.len() <= LONGEST, "a payload of {} bytes", payload.len());
+        let length = (payload.len() as u32).to_le_bytes();
+        self.batch.extend_from_slice(&length);
+        self.batch.extend_from_slice(&checksum(length, payload).to_le_bytes());
+        self.batch.extend_from_slice(payload);
+        self.batch.resize(self.batch.len().next_multiple_of(ALIGN), 0);
+    }
+
+    /// Writes the batch with one call. After an error the batch is kept and can be written again.
+    ///
+    /// # Errors
+    /// The disk is full, or the system refuses.
+    pub(crate) fn write(&mut self) -> io::Result<()> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let end = self.end + self.batch.len() as u64;
+        if end > self.reserved {
+            let reserved = (end + AHEAD).next_multiple_of(PAGE as u64);
+            self.disk.reserve(reserved)?;
+            self.reserved = reserved;
+        }
+        self.disk.write_at(&self.batch, self.end)?;
+        self.end = end;
+        self.batch.clear();
+        Ok(())
+    }
+
+    /// Returns when every frame written is on the medium.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.disk.sync()
+    }
+
+    /// Zeros what a torn append left, lest a later one end just before something that looks like a frame.
+    fn wipe(&self, bytes: u64) -> io::Result<()> {
+        let zeros = [0; PAGE];
+        let mut at = self.end;
+        while at < bytes {
+            let count = (bytes - at).min(PAGE as u64);
+            self.disk.write_at(&zeros[..count as usize], at)?;
+            at += count;
+        }
+        self.disk.sync()
+    }
+}
+
+/// A walk over the bytes of a log, through a window.
+struct Scan<'a> {
+    disk: &'a dyn Disk,
+    bytes: u64,
+    at: u64,
+    window: Vec<u8>,
+    window_at: u64,
+}
+
+impl Scan<'_> {
+    /// The payload of the frame here; `None` where there is none.
+    fn frame(&mut self) -> io::Result<Option<&[u8]>> {
+        let head = self.read(HEAD)?;
+        let (Some(length), Some(crc)) = (head.first_chunk::<4>().copied(), head.last_chunk::<4>().copied()) else {
+            return Ok(None);
+        };
+        let count = u32::from_le_bytes(length) as usize;
+        if count == 0 || count > LONGEST || self.at + framed(count) as u64 > self.bytes {
+            return Ok(None);
+        }
+        let payload = &self.read(HEAD + count)?[HEAD..];
+        Ok((checksum(length, payload) == u32::from_le_bytes(crc)).then_some(payload))
+    }
+
+    /// How many of the eight bytes here are not zero.
+    fn filled(&mut self) -> io::Result<u64> {
+        Ok(self.read(ALIGN)?.iter().filter(|&&byte| byte != 0).count() as u64)
+    }
+
+    /// `count` bytes from here on, which the file has.
+    fn read(&mut self, count: usize) -> io::Result<&[u8]> {
+        let within = self.at >= self.window_at && self.at + count as u64 <= self.window_at + self.window.len() as u64;
+        if !within {
+            let left = usize::try_from(self.bytes - self.at).unwrap_or(usize::MAX);
+            self.window.resize(left.min(READ_AHEAD.max(count)), 0);
+            self.disk.read_at(&mut self.window, self.at)?;
+            self.window_at = self.at;
+        }
+        let from = (self.at - self.window_at) as usize;
+        Ok(&self.window[from..from + count])
+    }
+}
+
+/// Bytes of a frame with a payload of this length.
+fn framed(payload: usize) -> usize {
+    HEAD + payload.next_multiple_of(ALIGN)
+}
+
+fn checksum(length: [u8; 4], payload: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(&length), payload)
+}

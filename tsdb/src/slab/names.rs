@@ -1,0 +1,113 @@
+//! names.log: which series there are. A record is appended before the first value of its series is flushed, so that no
+//! value is ever without a name; the last record of an id holds.
+
+use super::disk::Disk;
+use super::frames::{Damage, Frames, LONGEST};
+use crate::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Bytes of a record before the name.
+const FIXED: usize = 20;
+
+/// One series, or the end of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Name<'a> {
+    /// Its column in the schema's ring.
+    pub column: u32,
+    /// How often the column had another series before.
+    pub generation: u16,
+    /// Which schema.
+    pub schema: u16,
+    /// Whether the series came or went.
+    pub event: Event,
+    /// When, in epoch seconds.
+    pub at_secs: i64,
+    /// The canonical name.
+    pub name: &'a str,
+}
+
+/// What a record says of its series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// It exists from now on.
+    Made = 1,
+    /// It was deleted or has expired; its column may be given to another.
+    Ended = 2,
+}
+
+/// The open log.
+pub struct Names {
+    frames: Frames,
+    path: PathBuf,
+    record: Vec<u8>,
+}
+
+impl Names {
+    /// Opens the log and hands every record to `take`, in order. Answers what was damaged; a frame that is whole but no
+    /// record counts as skipped.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn open(disk: Arc<dyn Disk>, path: &Path, mut take: impl FnMut(Name<'_>)) -> Result<(Names, Damage), Error> {
+        let mut foreign = 0;
+        let (frames, mut damage) = Frames::open(disk, |payload| match decode(payload) {
+            Some(name) => take(name),
+            None => foreign += payload.len() as u64,
+        })
+        .map_err(Error::io("read", path))?;
+        damage.skipped_bytes += foreign;
+        Ok((Names { frames, path: path.to_owned(), record: Vec::new() }, damage))
+    }
+
+    /// Adds a record to the batch.
+    ///
+    /// # Panics
+    /// When the name is longer than 60 KiB, which no store resolves.
+    pub fn push(&mut self, name: &Name<'_>) {
+        assert!(FIXED + name.name.len() <= LONGEST, "the store refuses such names");
+        self.record.clear();
+        self.record.extend_from_slice(&name.column.to_le_bytes());
+        self.record.extend_from_slice(&name.generation.to_le_bytes());
+        self.record.extend_from_slice(&name.schema.to_le_bytes());
+        self.record.extend_from_slice(&name.at_secs.to_le_bytes());
+        self.record.extend_from_slice(&[name.event as u8, 0, 0, 0]);
+        self.record.extend_from_slice(name.name.as_bytes());
+        self.frames.push(&self.record);
+    }
+
+    /// Writes the batch and returns when it is on the medium. After an error the batch is kept.
+    ///
+    /// # Errors
+    /// The disk is full, or the system refuses.
+    pub fn commit(&mut self) -> Result<(), Error> {
+        self.frames.write().map_err(Error::io("write", &self.path))?;
+        self.frames.sync().map_err(Error::io("sync", &self.path))
+    }
+}
+
+#[cfg(test)]
+impl Names {
+    /// A batch that is on its way when the power goes.
+    pub(super) fn write_without_sync(&mut self) {
+        self.frames.write().expect("written");
+    }
+}
+
+fn decode(payload: &[u8]) -> Option<Name<'_>> {
+    let (fixed, name) = payload.split_first_chunk::<FIXED>()?;
+    let [a, b, c, d, e, f, g, h, at @ .., event, _, _, _] = *fixed;
+    let event = match event {
+        1 => Event::Made,
+        2 => Event::Ended,
+        _ => return None,
+    };
+    Some(Name {
+        column: u32::from_le_bytes([a, b, c, d]),
+        generation: u16::from_le_bytes([e, f]),
+        schema: u16::from_le_bytes([g, h]),
+        at_secs: i64::from_le_bytes(at),
+        event,
+        name: std::str::from_utf8(name).ok()?,
+    })
+}

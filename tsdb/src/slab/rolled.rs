@@ -1,0 +1,142 @@
+//! What a coarser archive keeps of the finer values in one of its slots: enough for every aggregation method and x-files
+//! factor, so that both can be asked at read time. Parts of a slot merge without loss, in the order of time.
+
+use crate::gap::{GAP, is_gap};
+use crate::rollup::Rollup;
+
+/// Sum, count, extremes and last of the values in a slot. 48 bytes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rolled {
+    sum: f64,
+    count: f64,
+    min: f64,
+    max: f64,
+    last: f64,
+    /// The value closest to zero, as it was.
+    nearest: f64,
+}
+
+impl Rolled {
+    /// Of no value.
+    pub const NONE: Rolled = Rolled { sum: 0.0, count: 0.0, min: GAP, max: GAP, last: GAP, nearest: GAP };
+    /// How many numbers it is stored as.
+    pub const FIELDS: usize = 6;
+
+    /// Takes one more value, later than those before; a gap is none.
+    #[inline]
+    pub fn add(&mut self, value: f64) {
+        if !is_gap(value) {
+            let one = Rolled { sum: value, count: 1.0, min: value, max: value, last: value, nearest: value };
+            self.merge(&one);
+        }
+    }
+
+    /// Takes what was kept of a later part of the slot. Of equal extremes the first stays, as whisper has it.
+    #[inline]
+    pub fn merge(&mut self, later: &Rolled) {
+        if later.count == 0.0 {
+            return;
+        }
+        if self.count == 0.0 {
+            // Sums start from zero, so that of -0.0 alone comes 0.0.
+            *self = Rolled { sum: 0.0 + later.sum, ..*later };
+            return;
+        }
+        self.sum += later.sum;
+        self.count += later.count;
+        if later.min < self.min {
+            self.min = later.min;
+        }
+        if later.max > self.max {
+            self.max = later.max;
+        }
+        if later.nearest.abs() < self.nearest.abs() {
+            self.nearest = later.nearest;
+        }
+        self.last = later.last;
+    }
+
+    /// The value of the slot, of `points` finer ones; [`GAP`] when fewer are known than the factor asks for.
+    pub fn value(&self, rollup: Rollup, x_files_factor: f64, points: u32) -> f64 {
+        let points = f64::from(points);
+        if self.count == 0.0 || self.count / points < x_files_factor {
+            return GAP;
+        }
+        match rollup {
+            Rollup::Average => self.sum / self.count,
+            Rollup::Sum => self.sum,
+            Rollup::Last => self.last,
+            Rollup::Max => self.max,
+            Rollup::Min => self.min,
+            Rollup::AverageZero => self.sum / points,
+            Rollup::AbsMax if self.min.abs() > self.max.abs() => self.min,
+            Rollup::AbsMax => self.max,
+            Rollup::AbsMin => self.nearest,
+        }
+    }
+
+    /// As the numbers that are stored, all gaps when there is no value. The nearest to zero is one of the extremes unless
+    /// the values lie on both sides of it; only then is it a number of its own.
+    pub fn fields(&self) -> [f64; Rolled::FIELDS] {
+        if self.count == 0.0 {
+            return [GAP; Rolled::FIELDS];
+        }
+        let derived = same(self.nearest, self.min) || same(self.nearest, self.max);
+        let nearest = if derived { GAP } else { self.nearest };
+        [self.sum, self.count, self.min, self.max, self.last, nearest]
+    }
+
+    /// From the numbers that were stored.
+    pub fn from_fields([sum, count, min, max, last, nearest]: [f64; Rolled::FIELDS]) -> Rolled {
+        if is_gap(count) {
+            return Rolled::NONE;
+        }
+        let extreme = if max.abs() < min.abs() { max } else { min };
+        Rolled { sum, count, min, max, last, nearest: if is_gap(nearest) { extreme } else { nearest } }
+    }
+}
+
+fn same(one: f64, other: f64) -> bool {
+    one.to_bits() == other.to_bits()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn rolled(values: &[f64]) -> Rolled {
+        let mut rolled = Rolled::NONE;
+        values.iter().for_each(|value| rolled.add(*value));
+        rolled
+    }
+
+    #[test]
+    fn a_slot_without_enough_values_is_a_gap() {
+        let half = rolled(&[1.0, GAP, 3.0, GAP]);
+        assert_eq!(half.value(Rollup::Average, 0.5, 4), 2.0);
+        assert!(is_gap(half.value(Rollup::Average, 0.51, 4)));
+        assert!(is_gap(Rolled::NONE.value(Rollup::Sum, 0.0, 4)));
+        assert_eq!(rolled(&[-0.0]).value(Rollup::Sum, 0.0, 1).to_bits(), 0.0f64.to_bits());
+    }
+
+    proptest! {
+        /// Whatever the values, wherever they are cut, whether stored in between or not: what whisper's methods give.
+        #[test]
+        fn parts_merge_to_what_the_whole_gives(
+            values in prop::collection::vec(prop_oneof![(-50i32..50).prop_map(f64::from), Just(GAP)], 1..40),
+            cut in 0usize..40,
+        ) {
+            let (first, second) = values.split_at(cut.min(values.len()));
+            let mut merged = Rolled::from_fields(rolled(first).fields());
+            merged.merge(&Rolled::from_fields(rolled(second).fields()));
+            for rollup in Rollup::ALL {
+                let expected = rollup.apply(&values).unwrap_or(GAP);
+                let got = merged.value(rollup, 0.0, values.len() as u32);
+                // Of 3 and -3 both are closest to zero: which of them comes first is not kept.
+                let tied = matches!(rollup, Rollup::AbsMin | Rollup::AbsMax) && got.abs() == expected.abs();
+                prop_assert!(got.to_bits() == expected.to_bits() || tied, "{}: {} not {}", rollup, got, expected);
+            }
+        }
+    }
+}
