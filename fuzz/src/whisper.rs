@@ -4,7 +4,7 @@ use super::NOW;
 use std::cell::RefCell;
 use std::fs;
 use tempfile::TempDir;
-use tsdb::whisper::{self, Resolution};
+use tsdb::whisper::{self, RawFile, Resolution};
 use tsdb::{Step, Timestamp, Window};
 
 /// Larger files only cost time.
@@ -38,13 +38,16 @@ pub fn run(bytes: &[u8]) {
         }
     }
     if let Ok(Some(header)) = &header {
-        (0..header.archives().len().min(8)).for_each(|archive| drop(whisper::slots(&path, archive)));
+        (0..header.archives().len().min(8)).for_each(|archive| drop(whisper::compressed_points(&path, archive)));
+    }
+    if let Ok(file) = RawFile::open(&path) {
+        file.header().archives.iter().take(8).for_each(|archive| drop(file.slots(*archive, 0)));
     }
     let _ = whisper::update(&path, now - 5, 1.5, now);
     let points = [(now, 2.0), (now - 60, 3.0), (now - 61, -1.0), (now - 86_400, 4.0)];
     let _ = whisper::update_many(&path, &points, now);
     let _ = whisper::set_x_files_factor(&path, 0.25);
-    let _ = whisper::set_rollup(&path, tsdb::Rollup::Max);
+    let _ = whisper::set_rollup(&path, tsdb::Rollup::Max, None);
     let length = fs::metadata(&path).map_or(0, |found| found.len());
     assert!(length <= bytes.len() as u64, "a file of {} bytes has grown to {length}", bytes.len());
 }
