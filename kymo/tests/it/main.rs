@@ -1,6 +1,7 @@
 //! What the whole program promises, checked from outside: one integration binary.
 
 mod agent;
+mod beside;
 mod browser;
 mod client_wire;
 mod clients;
