@@ -58,7 +58,8 @@ fn relay(site: &Site, protocol: &str, destination: u16) -> Option<(Original, u16
     let conf = format!(
         "LINE_RECEIVER_INTERFACE = 127.0.0.1\nLINE_RECEIVER_PORT = {line}\nPICKLE_RECEIVER_INTERFACE = 127.0.0.1\n\
          PICKLE_RECEIVER_PORT = {pickle}\nRELAY_METHOD = consistent-hashing\nDESTINATION_PROTOCOL = {protocol}\n\
-         DESTINATIONS = 127.0.0.1:{destination}:a\nMAX_DATAPOINTS_PER_MESSAGE = 100\n"
+         DESTINATIONS = 127.0.0.1:{destination}:a\nMAX_DATAPOINTS_PER_MESSAGE = 100\n\
+         MAX_QUEUE_SIZE = 10000\n"
     );
     Some((site.carbon("carbon-relay.py", line, &conf)?, line))
 }
