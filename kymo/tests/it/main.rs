@@ -1,6 +1,7 @@
 //! What the whole program promises, checked from outside: one integration binary.
 
 mod agent;
+mod beside_statsd;
 mod browser;
 mod pipeline;
 mod running;
