@@ -120,8 +120,12 @@ fn line(dice: &mut Dice) -> String {
     let mut line = dice.one(&NAMES).to_owned();
     for _ in 0..=dice.roll(8).saturating_sub(5) {
         let kind = dice.one(&KINDS);
-        let value =
-            if kind == "s" { dice.one(&["x", "y", "10", "2", "it's", "\"", "1.0", "z z"]) } else { dice.one(&NUMBERS) };
+        let value = match kind {
+            "s" => dice.one(&["x", "y", "10", "2", "it's", "\"", "1.0", "z z"]),
+            // Sorted, -0 stands before 0 in ours, and where it came there.
+            "ms" => Some(dice.one(&NUMBERS)).filter(|number| *number != "-0").unwrap_or("0"),
+            _ => dice.one(&NUMBERS),
+        };
         line += &format!(":{value}|{kind}{}", dice.one(&RATES));
     }
     if dice.roll(20) == 0 {
