@@ -39,7 +39,7 @@ pub fn run(size: Size) -> Vec<Measured> {
         nodes: nodes.iter().zip(&consoles).map(node).collect(),
         check_interval_ms: 3_600_000,
         ipv6: false,
-        console: Console { address: (Ipv4Addr::LOCALHOST, 0).into(), config_text: String::new() },
+        console: Console::at((Ipv4Addr::LOCALHOST, 0).into()),
         limits: Limits::default(),
     };
     let proxy = Proxy::start(&config, millis, |_| {}).expect("free ports");

@@ -8,6 +8,7 @@ pub mod cli;
 mod clock;
 pub mod command;
 pub mod config;
+mod journal;
 mod own_series;
 
 use clap::Parser;

@@ -3,21 +3,27 @@
 
 use crate::admin;
 use crate::aggregate::Table;
-use crate::config::{CarbonListen, Config, Server as StatsdServer};
+use crate::config::{CarbonListen, Config, Flush, Server as StatsdServer};
 use crate::counters::Counters;
 use crate::error::Error;
 use crate::flush::carbon::{self, CarbonTarget};
 use crate::flush::edge::Edges;
 use crate::flush::outlet::Outlet;
+use crate::flush::print::Print;
 use crate::flush::store::StoreOut;
 use crate::flush::{Flusher, Ledger, Link, Request};
 use crate::listen::carbon::CarbonReceiver;
-use crate::listen::stream::{Framing, Heard, Listener, Next, Server, Stream};
-use crate::listen::{Bell, Post, Rope, Shared, bell, udp};
+use crate::listen::echo::{Blocks, Echo, Wants};
+use crate::listen::listener::Listener;
+use crate::listen::overhear::{Overhearing, Wanted, overhear};
+use crate::listen::stream::{Framing, Heard, Next, Server};
+use crate::listen::{Bell, Post, Rope, Shared, bell, repeat, udp};
+use crate::told::Teller;
 use crossbeam_channel::{Sender, bounded};
 use std::io;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 use tsdb::Store;
 
@@ -31,6 +37,19 @@ pub struct Sinks {
     pub carbon: Option<CarbonTarget>,
     /// A store of this process; received carbon lines go there too.
     pub store: Option<Arc<Store>>,
+    /// Who is told what there is to print; without anybody nothing is made to be printed.
+    pub teller: Option<Teller>,
+}
+
+/// What a running agent can change.
+#[derive(Clone, Debug)]
+pub struct Live {
+    /// Percentiles, names and idle rules hold from the next flush on, the interval after it. `align` and the like stay.
+    pub flush: Flush,
+    /// How flushes are printed, where they are.
+    pub print: Option<Print>,
+    /// Whether every message is logged.
+    pub messages: bool,
 }
 
 /// A running agent. Dropping it without [`Agent::stop`] stops it as well.
@@ -40,6 +59,8 @@ pub struct Agent {
     flusher: Option<JoinHandle<()>>,
     sender: Option<JoinHandle<()>>,
     requests: Option<Sender<Request>>,
+    echoes: Vec<JoinHandle<()>>,
+    overhearing: Option<(usize, Arc<Wanted>)>,
     statsd_addrs: Vec<SocketAddr>,
     console_addr: Option<SocketAddr>,
     carbon_addrs: Vec<SocketAddr>,
@@ -53,8 +74,12 @@ impl Agent {
         if interval_ms < LEAST_INTERVAL_MS {
             return Err(Error::Interval { interval_ms, least_ms: LEAST_INTERVAL_MS });
         }
-        let mut start =
-            Start { clock, config, shared: Shared::new(), ledger: Ledger::new(config), links: vec![], tasks: vec![] };
+        let mut echo = Echo::new(config.echo_bytes);
+        let repeaters: Vec<(repeat::Target, Blocks)> =
+            config.repeaters.iter().map(|target| (target.clone(), echo.listen(Wants::Now).1)).collect();
+        let overhearing = sinks.teller.as_ref().map(|_| Overhearing::new(config, &mut echo));
+        let shared = Shared::with_echo(echo);
+        let mut start = Start { clock, config, shared, ledger: Ledger::new(config), links: vec![], tasks: vec![] };
         let mut statsd_addrs = Vec::new();
         for server in &config.servers {
             statsd_addrs.extend(start.statsd(server)?);
@@ -63,7 +88,8 @@ impl Agent {
         let (requests, asked) = bounded(16);
         let console_addr = start.console(&requests)?;
         let protocol = sinks.carbon.as_ref().map(|target| target.protocol);
-        let (carbon, sender) = sinks.carbon.map(|target| start.sender(target)).transpose()?.unzip();
+        let (carbon, sender) =
+            sinks.carbon.map(|target| start.sender(target, sinks.teller.clone())).transpose()?.unzip();
         let Start { shared, ledger, links, tasks, .. } = start;
         let flusher = Flusher {
             ledger,
@@ -71,6 +97,8 @@ impl Agent {
             carbon,
             links,
             requests: asked,
+            interval_ms,
+            teller: sinks.teller.clone(),
             edges: Edges::new(config.flush.align, interval_ms, clock(), config.flush.taken_until_ms),
             silent_until_heard: config.flush.silent_until_heard,
             shared: Arc::clone(&shared),
@@ -82,11 +110,14 @@ impl Agent {
             flusher: None,
             sender,
             requests: Some(requests),
+            echoes: vec![],
+            overhearing: overhearing.as_ref().map(|one| (one.ear, Arc::clone(&one.wanted))),
             statsd_addrs,
             console_addr,
             carbon_addrs,
         };
         agent.flusher = Some(spawn("flush".into(), move || flusher.run())?);
+        agent.echo(repeaters, overhearing.zip(sinks.teller), clock)?;
         for (name, rope, run) in tasks {
             agent.threads.push((spawn(name, run)?, rope));
         }
@@ -123,12 +154,48 @@ impl Agent {
         self.halt();
     }
 
+    /// Changes what can be changed while the agent runs.
+    pub fn reconfigure(&self, live: Live) {
+        if let Some((ear, wanted)) = &self.overhearing {
+            wanted.messages.store(live.messages, Ordering::Relaxed);
+            self.shared.echo.switch(*ear, if wanted.any() { Wants::Now } else { Wants::Later });
+        }
+        if let Some(requests) = &self.requests {
+            // Full only while the flush thread is at work, and gone only when the agent ends.
+            let _ = requests.send(Request::Reconfigure(Box::new((live.flush, live.print))));
+        }
+    }
+
+    /// Starts those who hear what the receivers pass on.
+    fn echo(
+        &mut self,
+        repeaters: Vec<(repeat::Target, Blocks)>,
+        overhearing: Option<(Overhearing, Teller)>,
+        clock: fn() -> u64,
+    ) -> Result<(), Error> {
+        for (at, (target, blocks)) in repeaters.into_iter().enumerate() {
+            let shared = Arc::clone(&self.shared);
+            let run = move || repeat::repeat(&target, &blocks, &shared, clock);
+            self.echoes.push(spawn(format!("repeat-{at}"), run)?);
+        }
+        if let Some((Overhearing { wanted, blocks, .. }, teller)) = overhearing {
+            let shared = Arc::clone(&self.shared);
+            let run = move || overhear(&wanted, &blocks, &teller, &shared, clock);
+            self.echoes.push(spawn("overhear".into(), run)?);
+        }
+        Ok(())
+    }
+
     fn halt(&mut self) {
         self.shared.stop();
         for (_, rope) in &self.threads {
             rope.ring();
         }
         for (thread, _) in self.threads.drain(..) {
+            join(thread);
+        }
+        self.shared.drain();
+        for thread in self.echoes.drain(..) {
             join(thread);
         }
         // Nobody can ask any more, which ends the flush thread, which ends the sender.
@@ -181,7 +248,7 @@ impl Start<'_> {
             }
             StatsdServer::Tcp(address) => {
                 let wrong = wrong("statsd over tcp", address);
-                let listener = TcpListener::bind(address).map_err(&wrong)?;
+                let listener = bind(address).map_err(&wrong)?;
                 let bound = listener.local_addr().map_err(&wrong)?;
                 let server = self.server(Listener::Tcp(listener), Framing::Lines).map_err(wrong)?;
                 self.statsd_stream(server)?;
@@ -199,9 +266,10 @@ impl Start<'_> {
 
     fn statsd_stream(&mut self, server: Server) -> Result<(), Error> {
         self.receiver("statsd-stream", move |bell, mut post, last_table| {
-            let hear = |post: &mut Post, heard: Heard<'_>, _: &mut Stream| {
+            let hear = |post: &mut Post, heard: Heard<'_>, _: &mut Vec<u8>| {
                 match heard {
                     Heard::Lines(lines) => {
+                        post.echo([lines].into_iter());
                         let stamp = post.stamp();
                         post.shard.receive(lines, stamp);
                     }
@@ -260,26 +328,27 @@ impl Start<'_> {
     fn console(&mut self, requests: &Sender<Request>) -> Result<Option<SocketAddr>, Error> {
         let Some(settings) = &self.config.console else { return Ok(None) };
         let wrong = wrong("the management console", &settings.address);
-        let listener = TcpListener::bind(settings.address).map_err(&wrong)?;
+        let listener = bind(&settings.address).map_err(&wrong)?;
         let bound = listener.local_addr().map_err(&wrong)?;
         let server = self.server(Listener::Tcp(listener), Framing::Chunks).map_err(wrong)?;
         let console = admin::Console {
             requests: requests.clone(),
-            config_text: settings.config_text.clone(),
+            settings: settings.clone(),
             shared: Arc::clone(&self.shared),
             clock: self.clock,
-            started_secs: (self.clock)() / 1000,
-            healthy: true,
+            started_secs: ((self.clock)() + 500) / 1000,
+            healthy: settings.healthy,
         };
         self.task("console", move |bell| console.serve(server, bell))?;
         Ok(Some(bound))
     }
 
     /// The thread that sends to carbon runs until the flush thread has ended, so it has no rope.
-    fn sender(&self, target: CarbonTarget) -> Result<(Sender<Vec<u8>>, JoinHandle<()>), Error> {
+    fn sender(&self, target: CarbonTarget, teller: Option<Teller>) -> Result<(Sender<Vec<u8>>, JoinHandle<()>), Error> {
         let (bodies, waiting) = bounded(carbon::WAITING);
         let (shared, clock) = (Arc::clone(&self.shared), self.clock);
-        let thread = spawn("carbon-out".into(), move || carbon::send(&target, &waiting, &shared, clock))?;
+        let thread =
+            spawn("carbon-out".into(), move || carbon::send(&target, &waiting, teller.as_ref(), &shared, clock))?;
         Ok((bodies, thread))
     }
 
@@ -308,6 +377,17 @@ impl Start<'_> {
         let again = rope.again().map_err(wrong)?;
         self.tasks.push((name, rope, Box::new(move || run(&bell))));
         Ok(again)
+    }
+}
+
+/// Node listens on every address of both families where none is said; a machine without IPv6 has the others.
+pub(crate) fn bind(address: &SocketAddr) -> io::Result<TcpListener> {
+    let bound = TcpListener::bind(address);
+    match bound {
+        Err(_) if address.is_ipv6() && address.ip().is_unspecified() => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).or(bound)
+        }
+        bound => bound,
     }
 }
 

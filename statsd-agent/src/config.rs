@@ -1,6 +1,9 @@
 //! The agent's settings as plain values; whoever reads files (kymo) fills them in. Defaults are statsd's own.
 
+use crate::flush::print::Print;
 use crate::flush::statistics::{Histogram, Percentile};
+use crate::listen::overhear::KeyFlush;
+use crate::listen::repeat;
 use crate::wire::Dialect;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -24,6 +27,16 @@ pub struct Config {
     pub flush: Flush,
     /// The management console, where one is wanted.
     pub console: Option<Console>,
+    /// Other statsd servers that what is heard is repeated to.
+    pub repeaters: Vec<repeat::Target>,
+    /// Bytes that may wait for each repeater, and for the log of messages and the count of names.
+    pub echo_bytes: usize,
+    /// Log every message; needs somebody to tell (as the next two).
+    pub messages: bool,
+    /// Tell the most frequent names.
+    pub keys: Option<KeyFlush>,
+    /// Print each flush.
+    pub print: Option<Print>,
     /// Where carbon's points are received; needs a store among the sinks. A second entry of lines with port 0 takes the
     /// port that the first one got.
     pub carbon: Vec<CarbonListen>,
@@ -39,10 +52,12 @@ impl Default for Config {
             streams: StreamLimits::default(),
             limits: Limits::default(),
             flush: Flush::default(),
-            console: Some(Console {
-                address: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8126)),
-                config_text: String::new(),
-            }),
+            console: Some(Console::at(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8126)))),
+            repeaters: Vec::new(),
+            echo_bytes: 16 << 20,
+            messages: false,
+            keys: None,
+            print: None,
             carbon: Vec::new(),
         }
     }
@@ -78,7 +93,7 @@ pub enum CarbonListen {
 /// Bounds of stream connections.
 #[derive(Clone, Copy, Debug)]
 pub struct StreamLimits {
-    /// Open connections of one server; further ones are closed at once.
+    /// Open connections of one server; a further one takes the place of the one that has been silent longest.
     pub connections: u16,
     /// The longest line; the rest of a longer one is skipped and counted. One connection holds at most this much.
     pub longest_line_bytes: u32,
@@ -92,7 +107,7 @@ impl Default for StreamLimits {
     fn default() -> StreamLimits {
         // Ten minutes: longer than any flush interval in use, shorter than a forgotten client's life.
         // A mebibyte is carbon's own bound of a pickle.
-        StreamLimits { connections: 1024, longest_line_bytes: 65_536, longest_frame_bytes: 1 << 20, idle_ms: 600_000 }
+        StreamLimits { connections: 4096, longest_line_bytes: 65_536, longest_frame_bytes: 1 << 20, idle_ms: 600_000 }
     }
 }
 
@@ -113,6 +128,8 @@ pub struct Limits {
     pub changes: u32,
     /// Values that name a second of their own (`|T1656581400`), of an interval; 24 bytes each.
     pub dated: u32,
+    /// Bytes of set members that each receiver keeps to be printed; zero keeps none but counts all the same.
+    pub member_bytes: u32,
     /// A series that had no sample for this many flushes may be given up when the names are full.
     pub evict_after_flushes: u32,
 }
@@ -127,6 +144,7 @@ impl Default for Limits {
             members: 1_000_000,
             changes: 1_000_000,
             dated: 1_000_000,
+            member_bytes: 0,
             evict_after_flushes: 360,
         }
     }
@@ -262,4 +280,27 @@ pub struct Console {
     pub address: SocketAddr,
     /// The reply to `config`.
     pub config_text: String,
+    /// What the reply to `config` has more after the first flush: statsd sets its defaults late.
+    pub config_text_late: String,
+    /// What contributes to `stats`, in order.
+    pub backends: Vec<Backend>,
+    /// What `health` answers first.
+    pub healthy: bool,
+}
+
+impl Console {
+    /// A healthy console that flushes to Graphite.
+    pub fn at(address: SocketAddr) -> Console {
+        let (config_text, config_text_late) = (String::new(), String::new());
+        Console { address, config_text, config_text_late, backends: vec![Backend::Graphite], healthy: true }
+    }
+}
+
+/// statsd's backends that have something to say in `stats`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// Flushes to Graphite.
+    Graphite,
+    /// Prints flushes.
+    Console,
 }

@@ -212,12 +212,24 @@ pub struct Counters {
     pub receive_errors: Count,
     /// Stream connections accepted, all servers together.
     pub connections: Count,
-    /// Stream connections closed at once because as many as allowed were open.
+    /// Stream connections closed to make room for a newcomer, because they had been silent longest.
+    pub connections_silent: Count,
+    /// Stream connections closed at once because as many as allowed were open, none of them silent.
     pub connections_refused: Count,
     /// Stream connections closed because nothing came for the idle time.
     pub connections_idle: Count,
     /// Stream connections that ended with an error (a reset); their unfinished line is not applied.
     pub connections_failed: Count,
+    /// Datagrams (or blocks of lines) that a repeater, the log of messages or the count of names had no room for.
+    pub echo_dropped: Count,
+    /// Datagrams repeated to other servers.
+    pub repeated: Count,
+    /// Datagrams that could not be repeated: the target refused them or was away at the stop.
+    pub repeat_dropped: Count,
+    /// Lines whose name the count of names had no room for.
+    pub keys_refused: Count,
+    /// Things to print that nobody printed in time.
+    pub told_dropped: Count,
     /// Flushes done.
     pub flushes: Count,
     /// Flush edges that passed while a flush was still at work.

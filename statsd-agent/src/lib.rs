@@ -11,10 +11,12 @@ pub mod config;
 pub mod counters;
 mod error;
 pub mod flush;
+pub mod inspect;
 pub mod listen;
 pub mod proxy;
+pub mod told;
 pub mod wire;
 
-pub use agent::{Agent, Sinks};
+pub use agent::{Agent, Live, Sinks};
 pub use config::Config;
 pub use error::Error;

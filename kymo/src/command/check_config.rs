@@ -3,6 +3,7 @@
 use crate::cli::ServeArgs;
 use crate::config::Settings;
 use crate::config::pipeline::Plan;
+use crate::config::{statsd_file, statsd_keys};
 use anyhow::Result;
 use std::process::ExitCode;
 use tsdb::Archive;
@@ -28,6 +29,13 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
         let archive = |archive: &Archive| format!("{}s:{}", archive.step.secs(), archive.points);
         let archives: Vec<_> = rule.retention.archives().iter().map(archive).collect();
         println!("{name}: {}, {}, xFilesFactor {}", archives.join(","), rule.rollup.name(), rule.x_files_factor);
+    }
+    if let Some(path) = &settings.statsd_config {
+        println!("{}", path.display());
+        for (key, value) in &statsd_file::read(path)?.stated {
+            let does = statsd_keys::find(key).map_or("unknown", |key| key.does);
+            println!("  {key}: {value}: {does}");
+        }
     }
     for warning in &plan.warnings {
         println!("warning: {warning}");

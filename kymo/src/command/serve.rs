@@ -6,10 +6,12 @@ use crate::cli::ServeArgs;
 use crate::clock;
 use crate::config::pipeline::Plan;
 use crate::config::{Settings, own_tree};
+use crate::journal::Journal;
 use crate::own_series::{OwnSeries, Stages};
 use anyhow::{Context, Result};
 use render::app::Listening;
 use render::{App, Catalogue, http};
+use statsd_agent::listen::socket::raise_descriptor_limit;
 use statsd_agent::{Agent, Sinks};
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
@@ -25,13 +27,16 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
     let settings = Settings::resolve(args)?;
     let mut plan = Plan::of(&settings)?;
     let stop = signal::stop()?;
+    // Where it cannot be raised, connections beyond it are closed and counted.
+    let _ = raise_descriptor_limit();
 
     let (own, store) = open_stores(&settings, plan.rules, plan.step, plan.store)?;
     let listener = TcpListener::bind(settings.http).with_context(|| format!("listen on http://{}", settings.http))?;
     let http = listener.local_addr().context("ask for the HTTP address")?;
     let taken_until_ms = taken::until_ms(&settings.data, clock::millis());
     plan.agent.flush.taken_until_ms = taken_until_ms;
-    let sinks = Sinks { store: Some(Arc::clone(&store)), ..Sinks::default() };
+    let (journal, teller) = Journal::start(plan.telling);
+    let sinks = Sinks { store: Some(Arc::clone(&store)), teller: Some(teller), ..Sinks::default() };
     let agent = Agent::start(&plan.agent, sinks, clock::millis).context("start the agent")?;
     let counters = Arc::clone(agent.counters());
     let stages = Stages { agent: Arc::clone(&counters), store: Arc::clone(&store), http };
@@ -52,6 +57,7 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
     stop.wait();
 
     agent.stop();
+    journal.end();
     own_series.stop();
     server.stop();
     store.sync();

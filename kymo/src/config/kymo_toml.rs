@@ -74,6 +74,12 @@ pub struct Limits {
     pub pickle_bytes: Option<u32>,
     /// Silence after which a stream connection is closed, in seconds.
     pub idle_secs: Option<u32>,
+    /// Bytes of unsent flushes.
+    pub spool_bytes: Option<u32>,
+    /// Bytes that wait for each repeater.
+    pub echo_bytes: Option<u32>,
+    /// Bytes of set members kept to be printed.
+    pub member_bytes: Option<u32>,
     /// Series the store knows.
     pub series: Option<u32>,
     /// Files kept open.
@@ -137,7 +143,11 @@ pub const KEYS: &[Key] = &[
         "1000000",
         "Values with a second of their own (`|T…`) that each receiver keeps in one interval.",
     ),
-    key("limits.connections", "1024", "Stream connections at once; further ones are closed at once and counted."),
+    key(
+        "limits.connections",
+        "4096",
+        "Stream connections of a server; a newcomer beyond it replaces the longest silent.",
+    ),
     key("limits.line_bytes", "65536", "Longest line of a stream connection; a longer one is dropped and counted."),
     key(
         "limits.pickle_bytes",
@@ -145,6 +155,13 @@ pub const KEYS: &[Key] = &[
         "Longest pickle of carbon's; a longer one ends its connection and is counted.",
     ),
     key("limits.idle_secs", "600", "A stream connection that is silent for so long is closed."),
+    key("limits.spool_bytes", "16777216", "Unsent flushes that `kymo agent` keeps while Graphite is away."),
+    key(
+        "limits.echo_bytes",
+        "16777216",
+        "Datagrams that wait for each repeater, and for the log of messages and names.",
+    ),
+    key("limits.member_bytes", "16777216", "Set members that each receiver keeps for the console backend to print."),
     key("limits.series", "1000000", "Series that the store resolves; newcomers beyond it are refused and counted."),
     key("limits.open_files", "4096", "Whisper files kept open between writes."),
     key("limits.query_series", "10000", "Series that one request may read before it is answered 4xx."),

@@ -6,8 +6,10 @@ pub mod js_object;
 pub mod kymo_toml;
 pub mod pipeline;
 pub mod proxy_file;
+pub mod reload;
 pub mod settings;
 pub mod statsd_file;
+pub mod statsd_keys;
 
 pub use settings::Settings;
 

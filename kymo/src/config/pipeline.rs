@@ -1,8 +1,8 @@
 //! Settings to the plain configuration of each stage. Files that settings name are read here, once.
 
-use super::kymo_toml::read_bounded;
+use super::kymo_toml::{Limits, read_bounded};
 use super::settings::{FLUSH_INTERVAL, Settings};
-use super::statsd_file;
+use super::statsd_file::{self, Telling};
 use anyhow::Result;
 use render::app;
 use statsd_agent::config::{Align, CarbonListen, Config, Server};
@@ -29,6 +29,8 @@ pub struct Plan {
     pub interval: Duration,
     /// The same in whole seconds, as stored.
     pub step: Step,
+    /// How what is heard and flushed is told.
+    pub telling: Telling,
     /// What a person should know about the files that were read.
     pub warnings: Vec<String>,
 }
@@ -37,13 +39,13 @@ impl Plan {
     /// Reads the files that the settings name.
     pub fn of(settings: &Settings) -> Result<Plan> {
         let mut warnings = Vec::new();
-        let mut agent = match &settings.statsd_config {
+        let (mut agent, telling) = match &settings.statsd_config {
             Some(path) => {
                 let read = statsd_file::read(path)?;
                 warnings.extend(read.warnings);
-                read.config
+                (read.config, read.telling)
             }
-            None => Config { console: None, ..Config::default() },
+            None => (Config { console: None, ..Config::default() }, Telling::default()),
         };
         lay_over(&mut agent, settings);
         let rules = read_rules(settings.storage_schemas.as_deref(), settings.storage_aggregation.as_deref())?;
@@ -52,7 +54,8 @@ impl Plan {
         let rules = rules.at_step(step);
         warnings.extend(rules.warnings().iter().cloned());
         warnings.extend(coarser_than_flushes(&rules, step));
-        Ok(Plan { agent, rules, store: store_limits(settings), http: http_limits(settings), interval, step, warnings })
+        let (store, http) = (store_limits(settings), http_limits(settings));
+        Ok(Plan { agent, rules, store, http, interval, step, telling, warnings })
     }
 }
 
@@ -84,7 +87,14 @@ fn lay_over(agent: &mut Config, settings: &Settings) {
     if let Some(console) = &mut agent.console {
         console.address = SocketAddr::new(std::net::Ipv4Addr::LOCALHOST.into(), console.address.port());
     }
-    let limits = &settings.limits;
+    bound(agent, &settings.limits);
+    if agent.print.is_some() {
+        set(&mut agent.limits.member_bytes, settings.limits.member_bytes);
+    }
+}
+
+/// Lays stated bounds over those of the agent.
+pub fn bound(agent: &mut Config, limits: &Limits) {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let receivers = limits.receivers.unwrap_or(u16::try_from(cores.min(RECEIVERS_MAX)).unwrap_or(1));
     agent.receivers = receivers.max(1);
@@ -96,6 +106,7 @@ fn lay_over(agent: &mut Config, settings: &Settings) {
     set(&mut agent.limits.members, limits.set_members);
     set(&mut agent.limits.changes, limits.gauge_changes);
     set(&mut agent.limits.dated, limits.dated_samples);
+    set(&mut agent.echo_bytes, limits.echo_bytes.map(|bytes| bytes as usize));
     set(&mut agent.streams.connections, limits.connections);
     set(&mut agent.streams.longest_line_bytes, limits.line_bytes);
     set(&mut agent.streams.longest_frame_bytes, limits.pickle_bytes);

@@ -3,7 +3,8 @@
 
 use super::js_object;
 use super::kymo_toml::read_bounded;
-use super::statsd_file::{Keys, config_text, servers};
+use super::statsd_file::object::{Everywhere, Keys};
+use super::statsd_file::{reply, servers};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use statsd_agent::config::{Console, StreamLimits};
@@ -40,7 +41,7 @@ pub fn read(path: &Path) -> Result<ProxyFile> {
 /// Reads the text of a file.
 pub fn parse(text: &str) -> Result<ProxyFile> {
     let map = js_object::parse(text)?;
-    let config_text = config_text(&map);
+    let config_text = reply::plain_text(&map);
     let mut file = Keys { path: String::new(), map, warnings: Vec::new() };
     // proxy.js documents `host` and reads `address`.
     if let Some(host) = file.take("host")
@@ -51,7 +52,8 @@ pub fn parse(text: &str) -> Result<ProxyFile> {
     let ipv6 = matches!(file.map.get("address_ipv6"), Some(Value::Bool(true)));
     let nodes = nodes(&mut file)?;
     let servers = servers(&mut file)?;
-    let console = Console { address: file.address("mgmt_address", "mgmt_port", 8126)?, config_text };
+    let address = file.address("mgmt_address", "mgmt_port", 8126, Everywhere::Both)?;
+    let console = Console { config_text, ..Console::at(address) };
     let check_interval_ms = whole(&mut file, "checkInterval", 10_000.0, 10.0, 86_400_000.0)? as u64;
     let known_keys = whole(&mut file, "cacheSize", 10_000.0, 1.0, KNOWN_KEYS_MAX)? as u32;
     let datagram_bytes = match file.number("datagramBytes")? {
@@ -161,7 +163,7 @@ mod tests {
         let file = parse(&format!("{{{NODES}}}")).expect("nodes suffice");
         let config = file.config;
         assert_eq!(config.servers, [Server::Udp("0.0.0.0:8125".parse().expect("an address"))]);
-        assert_eq!(config.console.address.to_string(), "0.0.0.0:8126");
+        assert_eq!(config.console.address.to_string(), "[::]:8126", "of both families, as Node listens");
         assert_eq!((config.check_interval_ms, config.limits.known_keys, config.receivers), (10_000, 10_000, 1));
         assert!(file.reloads && file.warnings.is_empty());
         let tcp = parse(&format!("{{{NODES}, server: './servers/tcp', address: '127.0.0.1', host: '1.2.3.4'}}"));

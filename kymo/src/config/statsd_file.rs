@@ -1,9 +1,18 @@
 //! statsd's own configuration file, read for `kymo agent` and `kymo serve`: each key becomes a setting of the agent, or a
 //! warning. docs/wire.md lists the keys.
 
+pub(super) mod object;
+pub(super) mod reply;
+mod telling;
+
+pub use telling::{Log, Telling};
+
 use super::js_object;
-use super::kymo_toml::read_bounded;
+use super::kymo_toml::{Limits, read_bounded};
+use super::pipeline::bound;
+use super::statsd_keys::{self, Key};
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use object::{Everywhere, Keys};
 use serde_json::{Map, Value};
 use statsd_agent::config::{Config, Console, Idle, Names, Server, TimerStatistics};
 use statsd_agent::flush::carbon::CarbonTarget;
@@ -11,26 +20,12 @@ use statsd_agent::flush::number::js;
 use statsd_agent::flush::outlet::Protocol;
 use statsd_agent::flush::statistics::{Bin, Histogram, Percentile};
 use std::collections::BTreeSet;
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
 /// Unsent flushes kept while Graphite is away; statsd keeps none.
-const SPOOL_BYTES: usize = 16 << 20;
-
-/// Known to statsd and without effect on what is counted or sent: said once, quietly.
-const WITHOUT_EFFECT: &[&str] = &["title", "debug", "log", "console", "healthStatus", "keyNameSanitize"];
-/// Known to statsd, expected to do something, and not built: said loudly.
-const NOT_BUILT: &[&str] = &[
-    "keyFlush",
-    "repeater",
-    "repeaterProtocol",
-    "dumpMessages",
-    "nodes",
-    "checkInterval",
-    "cacheSize",
-    "forkCount",
-    "host",
-];
+const SPOOL_BYTES: u32 = 16 << 20;
+/// What there is in the place of statsd's backends.
+const BACKENDS: [&str; 3] = ["graphite", "console", "repeater"];
 
 /// What a statsd configuration file says.
 #[derive(Clone, Debug)]
@@ -39,6 +34,14 @@ pub struct StatsdFile {
     pub config: Config,
     /// Where to flush to; `None` without a `graphiteHost` or a graphite backend.
     pub carbon: Option<CarbonTarget>,
+    /// How messages, frequent names and flushes are told.
+    pub telling: Telling,
+    /// Bounds that the file states.
+    pub limits: Limits,
+    /// Whether a change of the file is to be noticed.
+    pub reload: bool,
+    /// The file's object.
+    pub stated: Map<String, Value>,
     /// The keys that the file states.
     pub keys: BTreeSet<String>,
     /// What a person should know before relying on the file.
@@ -54,31 +57,59 @@ pub fn read(path: &Path) -> Result<StatsdFile> {
 /// Reads the text of a file.
 pub fn parse(text: &str) -> Result<StatsdFile> {
     let map = js_object::parse(text)?;
-    let config_text = config_text(&map);
+    let stated = map.clone();
     let keys = map.keys().cloned().collect();
     let mut file = Keys { path: String::new(), map, warnings: Vec::new() };
+    let limits = limits(&mut file)?;
     let servers = servers(&mut file)?;
-    let console = Console { address: file.address("mgmt_address", "mgmt_port", 8126)?, config_text };
+    let mut console = Console::at(file.address("mgmt_address", "mgmt_port", 8126, Everywhere::Both)?);
+    (console.config_text, console.config_text_late) = reply::config_text(&stated);
     let mut config = Config { servers, console: Some(console), ..Config::default() };
+    bound(&mut config, &limits);
+    let thresholds = file.map.get("percentThreshold").cloned().unwrap_or_default();
     flush(&mut file, &mut config)?;
-    let carbon = carbon(&mut file)?;
-    for key in ["automaticConfigReload"] {
-        if file.flag(key)?.unwrap_or(false) {
-            file.warn(format!("{key} is not built: restart to read the file again"));
-        }
+    let backends = file.texts("backends")?.unwrap_or_else(|| vec!["./backends/graphite".into()]);
+    for backend in backends.iter().filter(|backend| !BACKENDS.contains(&last_node(backend))) {
+        file.warn(format!("the backend {backend} is not one of kymo's: it will get nothing"));
     }
+    let carbon = carbon(&mut file, &backends, limits.spool_bytes)?;
+    let telling = telling::telling(&mut file, &backends, &thresholds, &mut config)?;
+    if let Some(bytes) = limits.member_bytes.filter(|_| config.print.is_some()) {
+        config.limits.member_bytes = bytes;
+    }
+    let reload = file.flag("automaticConfigReload")?.unwrap_or(true);
     let left = std::mem::take(&mut file.map);
     for key in left.keys() {
-        file.warn(match key.as_str() {
-            "keyNameSanitize" => {
+        file.warn(match statsd_keys::find(key) {
+            Some(Key { name: "keyNameSanitize", .. }) => {
                 "keyNameSanitize has no effect: names are always sanitised before they are tallied".into()
             }
-            key if WITHOUT_EFFECT.contains(&key) => format!("{key} has no effect"),
-            key if NOT_BUILT.contains(&key) => format!("{key} IS NOT BUILT: what it configures will not happen"),
-            key => format!("{key} is unknown and ignored"),
+            Some(known) => format!("{key} has no effect: {}", known.does),
+            None => statsd_keys::unknown(key),
         });
     }
-    Ok(StatsdFile { config, carbon, keys, warnings: file.warnings })
+    Ok(StatsdFile { config, carbon, telling, limits, reload, keys, stated, warnings: file.warnings })
+}
+
+/// kymo's own key: the bounds of kymo.toml, for an agent that has no such file.
+fn limits(file: &mut Keys) -> Result<Limits> {
+    let Some(limits) = file.take("limits") else { return Ok(Limits::default()) };
+    serde_json::from_value(limits).context("limits")
+}
+
+/// The last node of a backend's or server's path, which is its name.
+fn last_node(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or_default().trim_end_matches(".js")
+}
+
+/// A number or a text as JavaScript joins it to a string.
+fn js_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => number.as_f64().map(js),
+        Value::Bool(flag) => Some(flag.to_string()),
+        _ => None,
+    }
 }
 
 pub(super) fn servers(file: &mut Keys) -> Result<Vec<Server>> {
@@ -109,10 +140,10 @@ fn server(file: &mut Keys) -> Result<Server> {
         }
         Some(other) => bail!(file.expected("socket_mod", "permission bits", &other)),
     };
-    match (kind.rsplit('/').next().unwrap_or_default(), socket) {
-        ("udp", _) => Ok(Server::Udp(file.address("address", "port", 8125)?)),
+    match (last_node(&kind), socket) {
+        ("udp", _) => Ok(Server::Udp(file.address("address", "port", 8125, Everywhere::Ipv4)?)),
         ("tcp", Some(path)) => Ok(Server::Unix { path: PathBuf::from(path), mode }),
-        ("tcp", None) => Ok(Server::Tcp(file.address("address", "port", 8125)?)),
+        ("tcp", None) => Ok(Server::Tcp(file.address("address", "port", 8125, Everywhere::Both)?)),
         (other, _) => bail!("{}server: {other:?} is not a server here: ./servers/udp or ./servers/tcp", file.path),
     }
 }
@@ -219,12 +250,7 @@ fn names(file: &mut Keys) -> Result<Names> {
     Ok(names)
 }
 
-fn carbon(file: &mut Keys) -> Result<Option<CarbonTarget>> {
-    let backends = file.texts("backends")?.unwrap_or_else(|| vec!["./backends/graphite".into()]);
-    let is_graphite = |backend: &String| backend.rsplit('/').next() == Some("graphite");
-    for backend in backends.iter().filter(|backend| !is_graphite(backend)) {
-        file.warn(format!("the backend {backend} IS NOT BUILT: it will get nothing"));
-    }
+fn carbon(file: &mut Keys, backends: &[String], spool_bytes: Option<u32>) -> Result<Option<CarbonTarget>> {
     let host = file.text("graphiteHost")?.filter(|host| !host.is_empty());
     let protocol = match file.text("graphiteProtocol")?.as_deref() {
         None | Some("text") => Protocol::Text,
@@ -233,139 +259,19 @@ fn carbon(file: &mut Keys) -> Result<Option<CarbonTarget>> {
     };
     let (text_port, pickle_port) = (file.port("graphitePort", 2003)?, file.port("graphitePicklePort", 2004)?);
     let port = if protocol == Protocol::Text { text_port } else { pickle_port };
-    let Some(host) = host.filter(|_| backends.iter().any(is_graphite)) else {
-        file.warn("no graphiteHost and graphite backend: everything is tallied and nothing is sent".into());
-        return Ok(None);
-    };
-    Ok(Some(CarbonTarget { host, port, protocol, spool_bytes: SPOOL_BYTES }))
-}
-
-/// The console's reply to `config`, in statsd's form.
-pub(super) fn config_text(map: &Map<String, Value>) -> String {
-    let mut out = String::new();
-    for (key, value) in map {
-        match value {
-            Value::Object(inner) => {
-                inner.iter().for_each(|(sub, value)| out += &format!("{key} > {sub}: {}\n", joined(value)));
+    let wanted = backends.iter().any(|backend| last_node(backend) == "graphite");
+    match host.filter(|_| wanted) {
+        Some(host) => {
+            let spool_bytes = spool_bytes.unwrap_or(SPOOL_BYTES) as usize;
+            Ok(Some(CarbonTarget { host, port, protocol, spool_bytes }))
+        }
+        // A console or a repeater in its place is a wish, not an omission.
+        None => {
+            if wanted {
+                file.warn("no graphiteHost: everything is tallied and nothing is sent to Graphite".into());
             }
-            Value::Array(inner) => {
-                inner.iter().enumerate().for_each(|(i, value)| out += &format!("{key} > {i}: {}\n", joined(value)));
-            }
-            // An object to JavaScript's typeof, with nothing in it.
-            Value::Null => {}
-            value => out += &format!("{key}: {}\n", joined(value)),
+            Ok(None)
         }
-    }
-    out
-}
-
-/// Any value as JavaScript joins it to a string: of an object only that it is one.
-fn joined(value: &Value) -> String {
-    match value {
-        Value::Object(_) => "[object Object]".into(),
-        Value::Array(list) => {
-            let item = |item: &Value| if item.is_null() { String::new() } else { joined(item) };
-            list.iter().map(item).collect::<Vec<_>>().join(",")
-        }
-        Value::Null => "null".into(),
-        other => js_text(other).unwrap_or_default(),
-    }
-}
-
-/// A number or a text as JavaScript joins it to a string.
-fn js_text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => number.as_f64().map(js),
-        Value::Bool(flag) => Some(flag.to_string()),
-        _ => None,
-    }
-}
-
-/// An object's keys; each is taken once, what is left at the end was not understood.
-pub(super) struct Keys {
-    pub(super) path: String,
-    pub(super) map: Map<String, Value>,
-    pub(super) warnings: Vec<String>,
-}
-
-impl Keys {
-    /// A value that is stated; null and undefined are not.
-    pub(super) fn take(&mut self, key: &str) -> Option<Value> {
-        self.map.remove(key).filter(|value| !value.is_null())
-    }
-
-    pub(super) fn text(&mut self, key: &str) -> Result<Option<String>> {
-        match self.take(key) {
-            None => Ok(None),
-            Some(value @ (Value::String(_) | Value::Number(_))) => Ok(js_text(&value)),
-            Some(other) => Err(self.expected(key, "a text", &other)),
-        }
-    }
-
-    pub(super) fn texts(&mut self, key: &str) -> Result<Option<Vec<String>>> {
-        match self.take(key) {
-            None => Ok(None),
-            Some(Value::Array(list)) if list.iter().all(Value::is_string) => {
-                Ok(Some(list.iter().filter_map(js_text).collect()))
-            }
-            Some(other) => Err(self.expected(key, "a list of texts", &other)),
-        }
-    }
-
-    pub(super) fn number(&mut self, key: &str) -> Result<Option<f64>> {
-        let Some(value) = self.take(key) else { return Ok(None) };
-        // A number in quotes is a number to JavaScript.
-        let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok()).filter(|number| number.is_finite());
-        number.map(Some).ok_or_else(|| self.expected(key, "a number", &value))
-    }
-
-    pub(super) fn flag(&mut self, key: &str) -> Result<Option<bool>> {
-        match self.take(key) {
-            None => Ok(None),
-            Some(Value::Bool(flag)) => Ok(Some(flag)),
-            Some(Value::Number(number)) => Ok(Some(number.as_f64() != Some(0.0))),
-            Some(other) => Err(self.expected(key, "true or false", &other)),
-        }
-    }
-
-    pub(super) fn port(&mut self, key: &str, default: u16) -> Result<u16> {
-        let Some(port) = self.number(key)? else { return Ok(default) };
-        ensure!(port.fract() == 0.0 && (0.0..65536.0).contains(&port), "{}{key}: {port} is not a port", self.path);
-        // JavaScript's `config.port || 8125` would turn 0 into the default; here it asks for a free port.
-        Ok(port as u16)
-    }
-
-    pub(super) fn address(&mut self, host_key: &str, port_key: &str, default_port: u16) -> Result<SocketAddr> {
-        let port = self.port(port_key, default_port)?;
-        let v6 = host_key == "address" && self.flag("address_ipv6")?.unwrap_or(false);
-        let host = self.text(host_key)?.unwrap_or_else(|| if v6 { "::".into() } else { "0.0.0.0".into() });
-        let wrong = || format!("{}{host_key}: {host:?} is not an address", self.path);
-        let mut found = (host.as_str(), port).to_socket_addrs().with_context(wrong)?;
-        found.find(|address| address.is_ipv6() == v6 || host.contains(':')).with_context(wrong)
-    }
-
-    pub(super) fn inner(&self, path: &str, value: Value) -> Result<Keys> {
-        match value {
-            Value::Object(map) => Ok(Keys { path: format!("{}{path}.", self.path), map, warnings: Vec::new() }),
-            other => Err(self.expected(path, "an object", &other)),
-        }
-    }
-
-    /// Takes over the warnings of an inner object, and one for each key that it did not understand.
-    pub(super) fn absorb(&mut self, inner: Keys) {
-        self.warnings.extend(inner.warnings);
-        for key in inner.map.keys() {
-            self.warn(format!("{}{key} is unknown and ignored", inner.path));
-        }
-    }
-
-    pub(super) fn warn(&mut self, text: String) {
-        self.warnings.push(text);
-    }
-
-    pub(super) fn expected(&self, key: &str, what: &str, found: &Value) -> anyhow::Error {
-        anyhow!("{}{key}: expected {what}, found {found}", self.path)
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod agent;
 mod beside;
+mod beside_statsd;
 mod browser;
 mod client_wire;
 mod clients;

@@ -3,6 +3,7 @@
 
 pub mod hash;
 pub mod index;
+pub mod keys;
 pub mod name;
 mod spellings;
 pub mod table;

@@ -123,6 +123,36 @@ impl Hasher for AsIs {
 /// Set members by series.
 pub(crate) type Members = HashSet<Member, BuildHasherDefault<AsIs>>;
 
+/// The set members of an interval as they were sent, where somebody prints them: in the order of their coming, up to a
+/// bound of bytes.
+#[derive(Default)]
+pub(crate) struct Texts {
+    kept: Vec<(Member, Box<[u8]>)>,
+    bytes: usize,
+}
+
+impl Texts {
+    /// Keeps a member that is new; without room it is only counted.
+    #[cold]
+    pub fn keep(&mut self, member: Member, text: &[u8], bytes_max: usize) {
+        let cost = text.len() + size_of::<(Member, Box<[u8]>)>();
+        if self.bytes + cost <= bytes_max {
+            self.bytes += cost;
+            self.kept.push((member, text.into()));
+        }
+    }
+
+    /// Each with its member.
+    pub fn iter(&self) -> impl Iterator<Item = &(Member, Box<[u8]>)> {
+        self.kept.iter()
+    }
+
+    /// Forgets all.
+    pub fn clear(&mut self) {
+        *self = Texts::default();
+    }
+}
+
 /// The names and tallies of one receiver's interval.
 pub struct Table {
     limits: Limits,
@@ -136,6 +166,7 @@ pub struct Table {
     pub(crate) changes: Vec<Change>,
     pub(crate) members: Members,
     pub(crate) dated: Vec<Dated>,
+    pub(crate) texts: Texts,
     pub(crate) heard: Heard,
     /// Names taken from the budget in this interval.
     pub(crate) admitted: u64,
@@ -158,6 +189,7 @@ impl Table {
             changes: Vec::new(),
             members: Members::default(),
             dated: Vec::new(),
+            texts: Texts::default(),
             heard: Heard::default(),
             admitted: 0,
             tagged: Vec::new(),
@@ -206,11 +238,13 @@ impl Table {
                 self.changes.push(Change { series: id, stamp, value });
             }
             Sample::Member(member) => {
-                let member = Member { series: id, digest: self.seeds.member(member) };
+                let (text, member) = (member, Member { series: id, digest: self.seeds.member(member) });
                 if self.members.len() >= self.limits.members as usize && !self.members.contains(&member) {
                     return Err(Reject::MembersFull);
                 }
-                self.members.insert(member);
+                if self.members.insert(member) && self.limits.member_bytes > 0 {
+                    self.texts.keep(member, text, self.limits.member_bytes as usize);
+                }
             }
             Sample::CountAt { value, at_secs } | Sample::SetAt { value, at_secs } => {
                 return self.date(Dated { series: id, at_secs, value });
@@ -260,6 +294,7 @@ impl Table {
         self.changes.clear();
         self.members.clear();
         self.dated.clear();
+        self.texts.clear();
         self.heard = Heard::default();
         self.admitted = 0;
     }

@@ -2,7 +2,7 @@
 //! it; shards' tables are merged into it whole.
 
 use super::naming::Naming;
-use crate::aggregate::table::{AsIs, Change, Dated, Home, Member, Members, Tally, UNSET};
+use crate::aggregate::table::{AsIs, Change, Dated, Home, Member, Members, Tally, Texts, UNSET};
 use crate::aggregate::{Seeds, Table, index::Index};
 use crate::config::{Flush, Idle, Limits};
 use crate::wire::Kind;
@@ -33,7 +33,7 @@ pub(crate) struct Series {
     version: u32,
 }
 
-/// The ids of statsd's own counters, which are the first series of the book.
+/// How many counters statsd has of its own.
 const OWN_COUNTERS: usize = 3;
 
 /// All series and the open interval's merged tallies.
@@ -49,6 +49,9 @@ pub struct Book {
     members: Members,
     /// Values that name their own second, until the flush prints them.
     pub(crate) dated: Vec<Dated>,
+    texts: Texts,
+    /// The ids of statsd's own counters.
+    own: [u32; OWN_COUNTERS],
     lag_name: String,
     lag: Option<u32>,
     refused: u64,
@@ -93,16 +96,14 @@ impl Book {
             timings: Vec::new(),
             members: Members::with_hasher(BuildHasherDefault::<AsIs>::default()),
             dated: Vec::new(),
-            lag_name: naming.lag().to_owned(),
+            texts: Texts::default(),
+            own: [0; OWN_COUNTERS],
+            lag_name: String::new(),
             lag: None,
             refused: 0,
             evicted: 0,
         };
-        for name in naming.own_counters() {
-            let id = book.open(Kind::Counter, name);
-            let series = &mut book.series[id as usize];
-            (series.protected, series.live) = (true, true);
-        }
+        book.rename_own(naming);
         book
     }
 
@@ -114,8 +115,8 @@ impl Book {
         for table in tables.iter_mut() {
             let heard = *table.heard();
             let own = [heard.bad_lines(), heard.datagrams, heard.lines];
-            for (series, n) in self.series[..OWN_COUNTERS].iter_mut().zip(own) {
-                series.value += n as f64;
+            for (&id, n) in self.own.iter().zip(own) {
+                self.series[id as usize].value += n as f64;
             }
             self.refused += heard.rejected[crate::counters::Reject::NamesFull as usize];
             self.absorb_tallies(table, &mut gauges);
@@ -148,13 +149,56 @@ impl Book {
             }
         };
         self.lag = Some(id);
-        let series = &mut self.series[id as usize];
-        (series.value, series.live) = (secs, true);
+        self.series[id as usize].value = secs;
+        self.revive(id);
     }
 
-    /// The ids of the live series of a kind, in order of their first sight.
+    /// The ids of the live series of a kind, in order of their first sight since they were deleted last.
     pub(crate) fn live(&self, kind: Kind) -> impl Iterator<Item = u32> + '_ {
-        self.order[kind as usize].iter().copied().filter(|&id| self.series[id as usize].live)
+        self.order[kind as usize].iter().copied()
+    }
+
+    /// The members of all sets that were kept to be printed, with their series.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        self.texts.iter().map(|(member, text)| (member.series, &**text))
+    }
+
+    /// What becomes of idle series from now on.
+    pub(crate) fn set_idle(&mut self, idle: Idle) {
+        self.idle = idle;
+    }
+
+    /// The agent's own counters under these names from now on; those under the old ones go on as ordinary series.
+    pub(crate) fn rename_own(&mut self, naming: &Naming) {
+        for (at, name) in naming.own_counters().iter().enumerate() {
+            self.own[at] = self.place(Kind::Counter, name);
+            self.revive(self.own[at]);
+        }
+        if self.lag.is_none_or(|id| *self.series[id as usize].name != *naming.lag()) {
+            (self.lag, self.lag_name) = (None, naming.lag().to_owned());
+        }
+    }
+
+    /// The store's answers are forgotten: names or statistics have changed.
+    pub(crate) fn forget_stored(&mut self) {
+        self.series.iter_mut().for_each(|series| series.stored.clear());
+    }
+
+    /// Back from a deletion, a series is the newest, as the key of a JavaScript object is.
+    fn revive(&mut self, id: u32) {
+        let series = &mut self.series[id as usize];
+        if !series.live {
+            series.live = true;
+            self.order[series.kind as usize].push(id);
+        }
+    }
+
+    /// Takes the series that are not live out of the order of printing.
+    fn forget_order(&mut self) {
+        let Book { order, series, .. } = self;
+        for ids in order {
+            ids.retain(|&id| series[id as usize].live);
+        }
     }
 
     /// The timers' samples by series: one counting sort for all of them.
@@ -179,7 +223,9 @@ impl Book {
     pub fn turn(&mut self) -> u64 {
         self.timings.clear();
         self.members.clear();
+        self.texts.clear();
         let idle = self.idle;
+        let mut gone = false;
         for series in &mut self.series {
             let deleted = match series.kind {
                 Kind::Counter => idle.delete_counters && !series.protected,
@@ -189,12 +235,16 @@ impl Book {
                 Kind::Gauge => idle.delete_gauges && series.ttl == 1,
             };
             series.ttl = series.ttl.saturating_sub(1);
+            gone |= series.live && deleted;
             series.live &= !deleted;
             if series.kind != Kind::Gauge || deleted {
                 (series.value, series.members) = (0.0, 0);
             }
             series.idle_flushes = if series.samples == 0 { series.idle_flushes.saturating_add(1) } else { 0 };
             series.samples = 0;
+        }
+        if gone {
+            self.forget_order();
         }
         if mem::take(&mut self.refused) > 0 {
             self.evict();
@@ -223,10 +273,11 @@ impl Book {
                 continue;
             }
             // statsd's own counters start anew; there they turn to NaN until the flush.
-            series.live = (id as usize) < OWN_COUNTERS;
+            series.live = kind == Kind::Counter && self.own.contains(&id);
             series.value = 0.0;
             deleted.push(series.name.to_string());
         }
+        self.forget_order();
         if kind == Kind::Timer && !deleted.is_empty() {
             let Book { timings, series, .. } = self;
             timings.retain(|&(id, _)| series[id as usize].live);
@@ -240,8 +291,8 @@ impl Book {
             let home = self.home(table, &table.tallies[slot]);
             table.tallies[slot].home = home;
             let tally = &table.tallies[slot];
+            self.revive(home.id);
             let series = &mut self.series[home.id as usize];
-            series.live = true;
             series.samples += u64::from(tally.samples);
             match tally.kind {
                 // Each value is finite but a sum may not be; held at the largest number, so that no NaN can follow.
@@ -262,6 +313,12 @@ impl Book {
         self.timings.extend(table.timings.iter().map(|&(slot, value)| (home(slot), value)));
         for (place, change) in (0u32..).zip(&table.changes) {
             gauges.changes.push(((change.stamp, place), Change { series: home(change.series), ..*change }));
+        }
+        for (member, text) in table.texts.iter() {
+            let member = Member { series: home(member.series), ..*member };
+            if !self.members.contains(&member) {
+                self.texts.keep(member, text, self.limits.member_bytes as usize);
+            }
         }
         for member in &table.members {
             let id = home(member.series);
@@ -294,7 +351,9 @@ impl Book {
         for (order, change) in &gauges.changes {
             let series = &mut self.series[change.series as usize];
             if *order >= series.set_at {
-                series.value = held(series.value + change.value);
+                // A change of zero is a setting to statsd, which shows in the sign of -0 only.
+                let sum = if series.value == 0.0 { change.value } else { series.value + change.value };
+                series.value = held(sum);
             }
         }
         // Places are those of one interval's log; in the next one every change comes after this setting.
@@ -327,7 +386,7 @@ impl Book {
             name: name.into(),
             base_len: name.find(';').unwrap_or(name.len()),
             kind,
-            // A series that has only values of other seconds has nothing to say at a flush.
+            // It is revived by its first sample; one that has only values of other seconds has nothing to say at a flush.
             live: false,
             value: 0.0,
             members: 0,
@@ -350,7 +409,6 @@ impl Book {
                 self.series.len() as u32 - 1
             }
         };
-        self.order[kind as usize].push(id);
         self.enter(id);
         id
     }
@@ -363,7 +421,7 @@ impl Book {
 
     /// Gives up the series without samples for long, after a newcomer was refused. Live ones stay.
     fn evict(&mut self) {
-        for id in OWN_COUNTERS as u32..self.series.len() as u32 {
+        for id in (0..self.series.len() as u32).filter(|id| !self.own.contains(id)) {
             let series = &mut self.series[id as usize];
             let idle = series.idle_flushes >= self.limits.evict_after_flushes && Some(id) != self.lag;
             if idle && series.version != u32::MAX && !series.name.is_empty() {
@@ -377,10 +435,7 @@ impl Book {
         if self.evicted == 0 {
             return;
         }
-        let Book { order, series, .. } = self;
-        for ids in order {
-            ids.retain(|&id| !series[id as usize].name.is_empty());
-        }
+        self.forget_order();
         self.index.clear();
         for id in
             (0..self.series.len() as u32).filter(|&id| !self.series[id as usize].name.is_empty()).collect::<Vec<_>>()

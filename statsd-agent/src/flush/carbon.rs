@@ -4,6 +4,7 @@
 use super::outlet::Protocol;
 use crate::counters::CarbonOut;
 use crate::listen::Shared;
+use crate::told::{Teller, Told};
 use crossbeam_channel::Receiver;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -33,7 +34,13 @@ const WRITE: Duration = Duration::from_secs(10);
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Sends what comes until the flush thread ends; the last flush is tried like every other.
-pub fn send(target: &CarbonTarget, bodies: &Receiver<Vec<u8>>, shared: &Arc<Shared>, clock: fn() -> u64) {
+pub fn send(
+    target: &CarbonTarget,
+    bodies: &Receiver<Vec<u8>>,
+    teller: Option<&Teller>,
+    shared: &Arc<Shared>,
+    clock: fn() -> u64,
+) {
     let counters = &shared.counters.carbon_out;
     let mut spool = VecDeque::new();
     while let Ok(body) = bodies.recv() {
@@ -50,8 +57,13 @@ pub fn send(target: &CarbonTarget, bodies: &Receiver<Vec<u8>>, shared: &Arc<Shar
                 counters.last_flush_secs.set((clock() + 500) / 1000);
                 spool.clear();
             }
-            Err(_) => {
+            Err(error) => {
                 counters.failures.add(1);
+                if let Some(teller) = teller
+                    && teller.try_send(Told::Unsent(format!("{}:{}: {error}", target.host, target.port))).is_err()
+                {
+                    shared.counters.told_dropped.add(1);
+                }
                 counters.last_exception_secs.set((clock() + 500) / 1000);
             }
         }
@@ -117,7 +129,7 @@ mod tests {
         let shared = Shared::new();
         let sender = thread::spawn({
             let shared = Arc::clone(&shared);
-            move || send(&target(closed, 8), &receiver, &shared, || 1000)
+            move || send(&target(closed, 8), &receiver, None, &shared, || 1000)
         });
         let counters = &shared.counters.carbon_out;
         for (n, body) in [b"one\n", b"two\n", b"tri\n"].iter().enumerate() {

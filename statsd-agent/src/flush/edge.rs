@@ -18,6 +18,11 @@ impl Edges {
         Edges { align, interval_ms, start_ms: (now_ms + 500) / 1000 * 1000, taken_until_ms }
     }
 
+    /// Another interval from now on; the start that it is counted from stays.
+    pub fn set_interval(&mut self, interval_ms: u64) {
+        self.interval_ms = interval_ms;
+    }
+
     /// The next edge after this moment.
     pub fn after(&self, now_ms: u64) -> u64 {
         match self.align {

@@ -1,14 +1,16 @@
 //! One flush, without threads or clocks: tables in, points out. The recorded statsd cases drive exactly this.
 
-use super::book::Book;
+use super::book::{Book, Series};
 use super::naming::{Naming, Own};
 use super::outlet::Outlet;
+use super::print::{Page, Print};
 use super::statistics::Statistics;
 use super::store::Stored;
 use crate::aggregate::{Budget, Seeds, Shard, Table};
-use crate::config::Config;
+use crate::config::{Config, Flush};
 use crate::counters::Counters;
 use crate::wire::{Dialect, Kind};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The book with all that a flush needs to print it.
@@ -24,6 +26,9 @@ pub struct Ledger {
     seeds: Seeds,
     limits: crate::config::Limits,
     dialect: Dialect,
+    print: Option<Print>,
+    page: Option<Page>,
+    counted_series: u64,
 }
 
 /// What a flush tells about itself and the sending before it; milliseconds are measured by whoever has the clock.
@@ -54,9 +59,43 @@ impl Ledger {
             seeds,
             limits: config.limits,
             dialect: config.dialect,
+            print: config.print.clone(),
+            page: None,
+            counted_series: 0,
         };
         ledger.settle(0);
         ledger
+    }
+
+    /// Goes on with other settings: what the open interval has heard is flushed with them.
+    pub fn reconfigure(&mut self, flush: &Flush, print: Option<Print>) {
+        self.statistics = Statistics::new(&flush.timers);
+        self.naming = Naming::new(&flush.names, &self.statistics);
+        self.book.set_idle(flush.idle);
+        self.book.rename_own(&self.naming);
+        self.book.forget_stored();
+        self.own = [Stored::Unknown; Own::ALL.len()];
+        // Whether flushes are printed at all was settled at the start: it decides what receivers keep.
+        if let (Some(form), Some(print)) = (&mut self.print, print) {
+            *form = print;
+        }
+        self.settle(0);
+    }
+
+    /// Divides by another interval from now on.
+    pub fn set_interval(&mut self, interval_ms: u64) {
+        self.interval_ms = interval_ms;
+    }
+
+    /// The last flush as the console backend prints it, where it is to be printed.
+    pub fn printed(&mut self) -> Option<String> {
+        let page = self.page.take()?;
+        Some(page.text(self.print.as_ref()?))
+    }
+
+    /// How many series the last flush had: statsd's `numStats`.
+    pub fn counted_series(&self) -> u64 {
+        self.counted_series
     }
 
     /// A shard whose intervals this ledger can absorb.
@@ -96,11 +135,13 @@ impl Ledger {
             self.book.set_lag((at_secs - before) as f64 - interval_secs);
         }
         outlet.begin(at_secs);
+        self.page = self.print.as_ref().map(|_| Page::default());
         let mut series = self.counters(outlet, interval_secs);
         series += self.timers(outlet, interval_secs);
         let processing_ms = measure();
         series += self.gauges_and_sets(outlet);
         self.dated(outlet, at_secs, interval_secs);
+        self.counted_series = series;
         let measured = Measured { processing_ms, calculation_ms: measure().saturating_sub(processing_ms) };
         self.own_statistics(outlet, counters, series, measured);
         counters.series_evicted.add(self.book.turn());
@@ -114,8 +155,11 @@ impl Ledger {
     }
 
     fn counters(&mut self, outlet: &mut Outlet, interval_secs: f64) -> u64 {
-        self.each(Kind::Counter, |naming, series| {
+        self.each(Kind::Counter, |naming, series, page| {
             let sum = series.value;
+            if let Some(page) = page {
+                page.counter(&series.name, sum, sum / interval_secs);
+            }
             outlet.point(naming, series, 0, sum / interval_secs);
             if naming.of(Kind::Counter).len() > 1 {
                 outlet.point(naming, series, 1, sum);
@@ -126,7 +170,7 @@ impl Ledger {
     fn timers(&mut self, outlet: &mut Outlet, interval_secs: f64) -> u64 {
         let mut grouped = self.book.grouped();
         let ids: Vec<u32> = self.book.live(Kind::Timer).collect();
-        let Ledger { book, naming, statistics, .. } = self;
+        let Ledger { book, naming, statistics, page, .. } = self;
         let mut results = Vec::new();
         for &id in &ids {
             let series = &mut book.series[id as usize];
@@ -138,6 +182,9 @@ impl Ledger {
                     results.push((number, value));
                 }),
             }
+            if let Some(page) = page {
+                page.timer(&series.name, values, statistics, &results);
+            }
             for &(number, value) in &results {
                 outlet.point(naming, series, number, value);
             }
@@ -146,15 +193,19 @@ impl Ledger {
     }
 
     fn gauges_and_sets(&mut self, outlet: &mut Outlet) -> u64 {
-        let gauges = self.each(Kind::Gauge, |naming, series| {
+        let gauges = self.each(Kind::Gauge, |naming, series, page| {
             let value = series.value;
+            if let Some(page) = page {
+                page.gauge(&series.name, value);
+            }
             outlet.point(naming, series, 0, value);
         });
-        gauges
-            + self.each(Kind::Set, |naming, series| {
-                let members = f64::from(series.members);
-                outlet.point(naming, series, 0, members);
-            })
+        let sets = self.each(Kind::Set, |naming, series, _| {
+            let members = f64::from(series.members);
+            outlet.point(naming, series, 0, members);
+        });
+        self.print_sets();
+        gauges + sets
     }
 
     /// The values that named their own second, under the names of the aggregated ones.
@@ -176,10 +227,21 @@ impl Ledger {
         outlet.begin(at_secs);
     }
 
-    fn each(&mut self, kind: Kind, mut put: impl FnMut(&Naming, &mut super::book::Series)) -> u64 {
+    fn print_sets(&mut self) {
+        let Ledger { book, page: Some(page), .. } = self else { return };
+        let mut members: HashMap<u32, Vec<&[u8]>> = HashMap::new();
+        for (id, text) in book.texts() {
+            members.entry(id).or_default().push(text);
+        }
+        for id in book.live(Kind::Set) {
+            page.set(&book.series[id as usize].name, members.get(&id).map_or(&[], Vec::as_slice));
+        }
+    }
+
+    fn each(&mut self, kind: Kind, mut put: impl FnMut(&Naming, &mut Series, Option<&mut Page>)) -> u64 {
         let ids: Vec<u32> = self.book.live(kind).collect();
         for &id in &ids {
-            put(&self.naming, &mut self.book.series[id as usize]);
+            put(&self.naming, &mut self.book.series[id as usize], self.page.as_mut());
         }
         ids.len() as u64
     }

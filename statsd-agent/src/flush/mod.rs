@@ -8,6 +8,7 @@ pub mod ledger;
 pub mod naming;
 pub mod number;
 pub mod outlet;
+pub mod print;
 pub mod statistics;
 pub mod store;
 
@@ -15,11 +16,14 @@ pub use ledger::Ledger;
 
 use crate::admin;
 use crate::aggregate::Table;
+use crate::config::Flush;
 use crate::listen::{Rope, Shared};
+use crate::told::{Teller, Told};
 use crate::wire::Kind;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use edge::Edges;
 use outlet::Outlet;
+use print::Print;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +41,8 @@ pub struct Link {
 pub enum Request {
     /// The live series of a kind with the open interval's values, as statsd prints them.
     Show(Kind, Sender<String>),
+    /// Goes on with other settings, from the next edge on where it is the interval.
+    Reconfigure(Box<(Flush, Option<Print>)>),
     /// Deletes series; answers statsd's lines.
     Delete(Kind, Vec<String>, Sender<String>),
 }
@@ -55,6 +61,10 @@ pub struct Flusher {
     pub requests: Receiver<Request>,
     /// When to flush.
     pub edges: Edges,
+    /// The interval from the next edge on.
+    pub interval_ms: u64,
+    /// Where flushes are told, where they are.
+    pub teller: Option<Teller>,
     /// [`crate::config::Flush::silent_until_heard`].
     pub silent_until_heard: bool,
     /// What all threads see.
@@ -79,6 +89,8 @@ impl Flusher {
                 self.shared.counters.flushes_skipped.add(skipped);
                 self.collect();
                 self.flush(last_ms, now_ms);
+                self.ledger.set_interval(self.interval_ms);
+                self.edges.set_interval(self.interval_ms);
                 edge_ms = self.edges.after((self.clock)());
                 continue;
             }
@@ -127,11 +139,23 @@ impl Flusher {
         let clock = self.clock;
         let measure = move || clock().saturating_sub(now_ms);
         let body = self.ledger.flush(date, &mut self.outlet, &self.shared.counters, measure);
+        self.tell(date);
         if let (Some(carbon), Some(body)) = (&self.carbon, body) {
             // The sender waits for the network longer than the flushes that may wait for it: carbon is down, and the
             // spool would have dropped this one or an older one.
             if carbon.try_send(body).is_err() {
                 self.shared.counters.carbon_out.spool_dropped.add(1);
+            }
+        }
+    }
+
+    fn tell(&mut self, at_secs: i64) {
+        let Some(teller) = &self.teller else { return };
+        let printed = self.ledger.printed().map(|text| Told::Flushed { at_secs, text });
+        for told in printed.into_iter().chain([Told::Counted(self.ledger.counted_series())]) {
+            // The flush does not wait for a terminal.
+            if teller.try_send(told).is_err() {
+                self.shared.counters.told_dropped.add(1);
             }
         }
     }
@@ -143,6 +167,12 @@ impl Flusher {
         }
         // Whoever asked may have gone.
         let _ = match request {
+            Request::Reconfigure(settings) => {
+                let (flush, print) = *settings;
+                self.ledger.reconfigure(&flush, print);
+                self.interval_ms = flush.interval_ms;
+                Ok(())
+            }
             Request::Show(kind, reply) => reply.try_send(admin::show(&self.ledger, kind)),
             Request::Delete(kind, patterns, reply) => reply.try_send(admin::delete(&mut self.ledger, kind, &patterns)),
         };

@@ -11,8 +11,11 @@ pub fn push_js(out: &mut Vec<u8>, value: f64) {
         let _ = write!(out, "{}", value as i64);
         return;
     }
-    // Rust's {:e} has the same shortest digits; only their arrangement differs.
-    let shortest = format!("{value:e}");
+    // Rust's {:e} has the same shortest digits, arranged otherwise, but for a value half-way between two of them.
+    let mut shortest = format!("{value:e}");
+    if may_lie_half_way(value) && shortest.len() > LONG {
+        even(&mut shortest, value);
+    }
     let (mantissa, exponent) = shortest.split_once('e').unwrap_or((&shortest, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
@@ -27,6 +30,23 @@ pub fn push_js(out: &mut Vec<u8>, value: f64) {
         _ if count == 1 => write!(out, "{digits}e{exponent:+}"),
         _ => write!(out, "{}.{}e{exponent:+}", &digits[..1], &digits[1..]),
     };
+}
+
+/// Fewer characters have fewer than 15 digits, and so many digits part all doubles: none is half-way between two.
+const LONG: usize = 15;
+
+/// Only a double with few bits behind the point can be a decimal of 17 digits or so, exactly. Everything whole is one.
+fn may_lie_half_way(value: f64) -> bool {
+    (value * 1024.0).fract() == 0.0
+}
+
+/// Of two shortest texts that are equally near, JavaScript takes the one with the even digit.
+fn even(shortest: &mut String, value: f64) {
+    let digits = shortest.split('e').next().map_or(0, |mantissa| mantissa.bytes().filter(u8::is_ascii_digit).count());
+    let rounded = format!("{value:.*e}", digits.saturating_sub(1));
+    if rounded != *shortest && rounded.parse() == Ok(value) {
+        *shortest = rounded;
+    }
 }
 
 /// `String(value)` of a finite number.
@@ -62,6 +82,10 @@ mod tests {
             (9007199254740992.0, "9007199254740992"),
             (f64::MAX, "1.7976931348623157e+308"),
             (5e-324, "5e-324"),
+            (925905457954350.0 + 0.25, "925905457954350.2"),
+            (925905457954350.0 + 0.75, "925905457954350.8"),
+            (-562949953421312.0 - 0.75, "-562949953421312.8"),
+            (2f64.powi(60) + 256.0, "1152921504606847200"),
         ];
         for (value, text) in cases {
             assert_eq!(js(value), text);

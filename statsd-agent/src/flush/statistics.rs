@@ -99,10 +99,10 @@ impl Statistics {
         &self.names
     }
 
-    /// Puts out the statistics of a timer that had no sample.
+    /// Puts out the statistics of a timer that had no sample, the count last, as statsd does.
     pub fn idle(&self, mut put: impl FnMut(u32, f64)) {
         let whole = self.percentiles.len() as u32 * PARTS;
-        for number in [whole + 3, whole + 4] {
+        for number in [whole + 4, whole + 3] {
             if self.kept[number as usize] {
                 put(number, 0.0);
             }

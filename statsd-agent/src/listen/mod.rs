@@ -1,7 +1,11 @@
 //! Bytes arrive, not yet understood. Each receiver is one plain thread with a shard of its own.
 
 pub mod carbon;
+pub mod echo;
+pub mod listener;
 pub mod mmsg;
+pub mod overhear;
+pub mod repeat;
 pub mod socket;
 pub mod stream;
 pub mod udp;
@@ -9,6 +13,7 @@ pub mod udp;
 use crate::aggregate::{Shard, Table};
 use crate::counters::Counters;
 use crossbeam_channel::{Receiver, Sender};
+use echo::Echo;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
@@ -19,17 +24,25 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub struct Shared {
     /// Totals since the start.
     pub counters: Arc<Counters>,
+    /// Those who want what is heard as it came.
+    pub echo: Echo,
     epoch: AtomicU64,
     stopping: AtomicBool,
+    drained: AtomicBool,
     batches: AtomicU64,
 }
 
 impl Shared {
     /// Nothing heard, nothing asked.
     pub fn new() -> Arc<Shared> {
+        Shared::with_echo(Echo::default())
+    }
+
+    /// The same, with somebody who wants to hear.
+    pub fn with_echo(echo: Echo) -> Arc<Shared> {
         let zero = || AtomicU64::new(0);
-        let stopping = AtomicBool::new(false);
-        Arc::new(Shared { counters: Arc::default(), epoch: zero(), stopping, batches: zero() })
+        let (stopping, drained) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Shared { counters: Arc::default(), echo, epoch: zero(), stopping, drained, batches: zero() })
     }
 
     /// Asks every receiver for its interval; the bells must ring afterwards.
@@ -45,6 +58,16 @@ impl Shared {
     /// Whether threads should drain and end.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Says that every receiver has ended, so that what waits in the echo's queues is the last.
+    pub fn drain(&self) {
+        self.drained.store(true, Ordering::Release);
+    }
+
+    /// Whether every receiver has ended.
+    pub fn is_drained(&self) -> bool {
+        self.drained.load(Ordering::Acquire)
     }
 }
 
@@ -118,6 +141,14 @@ impl Post {
     pub fn stamp(&self) -> u64 {
         self.shared.counters.heard_at_secs.set((self.clock)() / 1000);
         self.shared.batches.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Passes on what was heard to whoever wants it as it came.
+    #[inline]
+    pub fn echo<'a>(&self, datagrams: impl Iterator<Item = &'a [u8]>) {
+        if self.shared.echo.is_on() {
+            self.shared.echo.pass_on(datagrams, &self.shared.counters);
+        }
     }
 
     /// What all threads see.

@@ -1,5 +1,5 @@
-//! The socket calls that std does not have: SO_REUSEPORT before bind, buffer sizes, poll. Nothing else; what a socket is
-//! used for is its neighbours' subject.
+//! The system calls that std does not have: SO_REUSEPORT before bind, buffer sizes, poll, the limit of descriptors. Nothing
+//! else; what a socket is used for is its neighbours' subject.
 #![allow(unsafe_code)]
 
 use std::io;
@@ -63,6 +63,24 @@ fn bind(socket: &OwnedFd, address: SocketAddr) -> io::Result<()> {
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Raises this process's soft limit of open descriptors to its hard one, and answers it: each connection is a descriptor,
+/// and the usual soft limit of 1024 dates from select().
+pub fn raise_descriptor_limit() -> io::Result<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointer is to a local rlimit that lives through the call, which fills it. std has no such call.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if limit.rlim_cur < limit.rlim_max {
+        limit.rlim_cur = limit.rlim_max;
+        // SAFETY: the pointer is to a local rlimit that lives through the call, which only reads it.
+        if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(limit.rlim_cur)
+}
+
 /// Descriptors to wait on; kept from turn to turn so that waiting allocates nothing.
 #[derive(Default)]
 pub struct Waits(Vec<libc::pollfd>);
@@ -77,6 +95,12 @@ impl Waits {
     pub fn push(&mut self, fd: BorrowedFd<'_>) {
         let fd: RawFd = fd.as_raw_fd();
         self.0.push(libc::pollfd { fd, events: libc::POLLIN, revents: 0 });
+    }
+
+    /// Waits until this descriptor takes bytes (or fails).
+    pub fn push_writing(&mut self, fd: BorrowedFd<'_>) {
+        let fd: RawFd = fd.as_raw_fd();
+        self.0.push(libc::pollfd { fd, events: libc::POLLOUT, revents: 0 });
     }
 
     /// Whether the descriptor pushed as number `at` has something to read, or failed, which reading will tell.

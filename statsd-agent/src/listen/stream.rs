@@ -1,17 +1,13 @@
 //! Stream servers: one thread holds all connections of a listener and waits on them together, so that a thousand stalled
-//! senders cost a thousand entries of a poll and nothing else. Every buffer, count and silence has a bound.
+//! senders cost a thousand entries of a poll and nothing else. Every buffer, count and silence has a bound; a newcomer for
+//! whom there is no room takes the place of whoever has been silent longest.
 
+use super::listener::{Listener, Stream};
 use super::socket::Waits;
 use super::{Bell, Shared};
 use crate::config::StreamLimits;
 use memchr::{memchr, memrchr};
-use std::fs::{self, Permissions};
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -26,112 +22,10 @@ const ACCEPTS: usize = 64;
 const LAST_TURNS: u32 = 64;
 /// How often idle connections are looked for.
 const LOOK_MS: i32 = 1000;
-
-/// Where connections come from.
-pub enum Listener {
-    /// TCP.
-    Tcp(TcpListener),
-    /// A Unix socket; its file goes when the listener does.
-    Unix(UnixListener, PathBuf),
-}
-
-impl Listener {
-    /// Listens on a Unix socket. The file of a server that is gone is replaced, that of a running one is not.
-    pub fn unix(path: &Path, mode: Option<u32>) -> io::Result<Listener> {
-        let listener = match UnixListener::bind(path) {
-            Err(error) if error.kind() == ErrorKind::AddrInUse && UnixStream::connect(path).is_err() => {
-                fs::remove_file(path)?;
-                UnixListener::bind(path)?
-            }
-            other => other?,
-        };
-        if let Some(mode) = mode {
-            fs::set_permissions(path, Permissions::from_mode(mode))?;
-        }
-        Ok(Listener::Unix(listener, path.to_path_buf()))
-    }
-
-    fn accept(&self) -> io::Result<Stream> {
-        match self {
-            Listener::Tcp(listener) => listener.accept().map(|(stream, _)| Stream::Tcp(stream)),
-            Listener::Unix(listener, _) => listener.accept().map(|(stream, _)| Stream::Unix(stream)),
-        }
-    }
-
-    fn set_nonblocking(&self) -> io::Result<()> {
-        match self {
-            Listener::Tcp(listener) => listener.set_nonblocking(true),
-            Listener::Unix(listener, _) => listener.set_nonblocking(true),
-        }
-    }
-
-    fn fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Listener::Tcp(listener) => listener.as_fd(),
-            Listener::Unix(listener, _) => listener.as_fd(),
-        }
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        if let Listener::Unix(_, path) = self {
-            // Somebody may have removed it already.
-            let _ = fs::remove_file(path);
-        }
-    }
-}
-
-/// One connection's socket.
-pub enum Stream {
-    /// TCP.
-    Tcp(TcpStream),
-    /// Unix.
-    Unix(UnixStream),
-}
-
-impl Stream {
-    fn set_nonblocking(&self) -> io::Result<()> {
-        match self {
-            Stream::Tcp(stream) => stream.set_nonblocking(true),
-            Stream::Unix(stream) => stream.set_nonblocking(true),
-        }
-    }
-
-    fn fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Stream::Tcp(stream) => stream.as_fd(),
-            Stream::Unix(stream) => stream.as_fd(),
-        }
-    }
-
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Stream::Tcp(stream) => stream.read(into),
-            Stream::Unix(stream) => stream.read(into),
-        }
-    }
-
-    /// Writes a reply to a connection that never blocks; a peer that does not read within a second has lost it.
-    pub fn reply(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        for _ in 0..100 {
-            let written = match self {
-                Stream::Tcp(stream) => stream.write(bytes),
-                Stream::Unix(stream) => stream.write(bytes),
-            };
-            match written {
-                Ok(n) => bytes = &bytes[n..],
-                Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(Duration::from_millis(10)),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-            if bytes.is_empty() {
-                return Ok(());
-            }
-        }
-        Err(ErrorKind::TimedOut.into())
-    }
-}
+/// A connection that was heard within this time keeps its place, however many want one.
+const SILENT_MS: u64 = 1000;
+/// Replies that wait for peers that do not read, all connections of a server together.
+const UNSENT_BYTES: usize = 64 << 20;
 
 /// What is heard on a connection.
 pub enum Heard<'a> {
@@ -169,7 +63,12 @@ struct Connection {
     stream: Stream,
     held: Vec<u8>,
     skipping: bool,
+    /// Something whole was heard, not only opened or begun.
+    spoke: bool,
     heard_ms: u64,
+    /// What the peer has not taken yet; nothing is read before it has.
+    unsent: Vec<u8>,
+    closing: bool,
 }
 
 /// A listener with its connections.
@@ -199,50 +98,54 @@ impl Server {
         Ok(Server { listener, framing, limits, shared, clock, connections, waits, chunk })
     }
 
-    /// Serves until the agent stops. `hear` gets what is heard; `settle` runs after every turn and every ring.
+    /// Serves until the agent stops. `hear` gets what is heard and a place for the reply; `settle` runs after every turn
+    /// and every ring.
     pub fn serve<S>(
         mut self,
         bell: &Bell,
         state: &mut S,
-        mut hear: impl FnMut(&mut S, Heard<'_>, &mut Stream) -> Next,
+        mut hear: impl FnMut(&mut S, Heard<'_>, &mut Vec<u8>) -> Next,
         mut settle: impl FnMut(&mut S),
     ) {
         let mut last = LAST_TURNS;
         loop {
             let stopping = self.shared.is_stopping();
-            let read =
-                self.turn(bell, if stopping { 0 } else { LOOK_MS }, &mut |heard, stream| hear(state, heard, stream));
+            let wait_ms = if stopping { 0 } else { LOOK_MS };
+            let moved = self.turn(bell, wait_ms, &mut |heard, reply| hear(state, heard, reply));
             settle(state);
             if stopping {
                 last -= 1;
-                if last == 0 || !read {
+                if last == 0 || !moved {
                     return;
                 }
             }
         }
     }
 
-    /// Waits once, reads once from each connection that has something, and accepts. Answers whether anything was read.
-    fn turn(&mut self, bell: &Bell, wait_ms: i32, hear: &mut impl FnMut(Heard<'_>, &mut Stream) -> Next) -> bool {
+    /// Waits once, reads once from each connection that has something, and accepts. Answers whether anything was read or
+    /// accepted.
+    fn turn(&mut self, bell: &Bell, wait_ms: i32, hear: &mut impl FnMut(Heard<'_>, &mut Vec<u8>) -> Next) -> bool {
         self.waits.clear();
         self.waits.push(bell.fd());
         self.waits.push(self.listener.fd());
         for connection in &self.connections {
-            self.waits.push(connection.stream.fd());
+            match connection.unsent.is_empty() {
+                true => self.waits.push(connection.stream.fd()),
+                false => self.waits.push_writing(connection.stream.fd()),
+            }
         }
         if self.waits.wait(wait_ms).is_err() {
             thread::sleep(Duration::from_millis(10));
         }
         bell.hush();
         let now_ms = (self.clock)();
-        let mut read = false;
+        let mut moved = false;
         // Backwards, because a connection that ends is replaced by the last one.
         for at in (0..self.connections.len()).rev() {
             let connection = &mut self.connections[at];
             let next = if self.waits.is_ready(at + 2) {
-                read = true;
-                connection.heard_ms = now_ms;
-                connection.read(&mut self.chunk, self.framing, self.limits, &self.shared, hear)
+                moved = true;
+                connection.turn(&mut self.chunk, self.framing, self.limits, now_ms, &self.shared, hear)
             } else if now_ms.saturating_sub(connection.heard_ms) > self.limits.idle_ms {
                 self.shared.counters.connections_idle.add(1);
                 Next::Close
@@ -253,61 +156,131 @@ impl Server {
                 self.connections.swap_remove(at);
             }
         }
-        if self.waits.is_ready(1) {
+        self.bound_unsent();
+        let accepting = self.waits.is_ready(1);
+        if accepting {
             self.accept(now_ms);
         }
-        read
+        moved || accepting
     }
 
     fn accept(&mut self, now_ms: u64) {
         for _ in 0..ACCEPTS {
             match self.listener.accept() {
-                Ok(_) if self.connections.len() >= usize::from(self.limits.connections) => {
-                    self.shared.counters.connections_refused.add(1);
-                }
                 Ok(stream) => {
-                    if stream.set_nonblocking().is_ok() {
+                    let full = self.connections.len() >= usize::from(self.limits.connections);
+                    if full && !self.make_room(now_ms) {
+                        self.shared.counters.connections_refused.add(1);
+                    } else if stream.set_nonblocking().is_ok() {
                         self.shared.counters.connections.add(1);
-                        self.connections.push(Connection {
-                            stream,
-                            held: Vec::new(),
-                            skipping: false,
-                            heard_ms: now_ms,
-                        });
+                        self.connections.push(Connection::new(stream, now_ms));
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if is_of_the_connection(&error) => {}
                 Err(_) => {
-                    // Out of descriptors, most likely: wait for some to be closed.
+                    // Out of descriptors, most likely.
                     self.shared.counters.receive_errors.add(1);
-                    thread::sleep(Duration::from_millis(10));
-                    return;
+                    if !self.make_room(now_ms) {
+                        thread::sleep(Duration::from_millis(10));
+                        return;
+                    }
                 }
             }
         }
     }
+
+    /// Closes the connection that has been silent longest, first of those that never said anything whole. What it had
+    /// begun to say is not applied. False when all were heard just now.
+    fn make_room(&mut self, now_ms: u64) -> bool {
+        let silent = |(_, connection): &(usize, &Connection)| (connection.spoke, connection.heard_ms);
+        let Some((at, connection)) = self.connections.iter().enumerate().min_by_key(silent) else { return false };
+        if connection.spoke && now_ms.saturating_sub(connection.heard_ms) < SILENT_MS {
+            return false;
+        }
+        self.shared.counters.connections_silent.add(1);
+        self.connections.swap_remove(at);
+        true
+    }
+
+    /// A peer that asks and does not read keeps its reply waiting here; all of them together only up to a bound.
+    fn bound_unsent(&mut self) {
+        let mut held: usize = self.connections.iter().map(|connection| connection.unsent.len()).sum();
+        while held > UNSENT_BYTES {
+            let longest = self.connections.iter().enumerate().max_by_key(|(_, connection)| connection.unsent.len());
+            let Some((at, _)) = longest else { return };
+            held -= self.connections.swap_remove(at).unsent.len();
+            self.shared.counters.connections_failed.add(1);
+        }
+    }
+}
+
+/// Errors of accept() that are the new connection's end, not ours.
+fn is_of_the_connection(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted)
 }
 
 impl Connection {
+    fn new(stream: Stream, now_ms: u64) -> Connection {
+        let (held, unsent) = (Vec::new(), Vec::new());
+        Connection { stream, held, skipping: false, spoke: false, heard_ms: now_ms, unsent, closing: false }
+    }
+
+    /// What a ready connection has: room for the rest of a reply, or bytes.
+    fn turn(
+        &mut self,
+        chunk: &mut [u8],
+        framing: Framing,
+        limits: StreamLimits,
+        now_ms: u64,
+        shared: &Shared,
+        hear: &mut impl FnMut(Heard<'_>, &mut Vec<u8>) -> Next,
+    ) -> Next {
+        let mut next = Next::Listen;
+        if self.unsent.is_empty() {
+            next = self.read(chunk, framing, limits, now_ms, shared, hear);
+        }
+        if self.unsent.is_empty() {
+            return next;
+        }
+        self.closing |= next == Next::Close;
+        match self.stream.write(&self.unsent) {
+            Ok(n) => {
+                self.unsent.drain(..n);
+                self.heard_ms = now_ms;
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(_) => {
+                shared.counters.connections_failed.add(1);
+                return Next::Close;
+            }
+        }
+        if self.closing && self.unsent.is_empty() { Next::Close } else { Next::Listen }
+    }
+
     fn read(
         &mut self,
         chunk: &mut [u8],
         framing: Framing,
         limits: StreamLimits,
+        now_ms: u64,
         shared: &Shared,
-        hear: &mut impl FnMut(Heard<'_>, &mut Stream) -> Next,
+        hear: &mut impl FnMut(Heard<'_>, &mut Vec<u8>) -> Next,
     ) -> Next {
         match self.stream.read(chunk) {
             Ok(0) => {
                 // The sender ended in the middle of a line, or forgot its newline: statsd loses it, here it counts.
                 if !self.held.is_empty() {
-                    hear(Heard::Lines(&self.held), &mut self.stream);
+                    hear(Heard::Lines(&self.held), &mut self.unsent);
                 }
                 Next::Close
             }
-            Ok(n) if framing == Framing::Chunks => hear(Heard::Lines(&chunk[..n]), &mut self.stream),
-            Ok(n) if framing == Framing::Frames => self.frames(&chunk[..n], limits.longest_frame_bytes, hear),
-            Ok(n) => self.lines(&chunk[..n], limits.longest_line_bytes as usize, hear),
+            Ok(n) if framing == Framing::Frames => self.frames(&chunk[..n], limits.longest_frame_bytes, now_ms, hear),
+            Ok(n) if framing == Framing::Chunks => {
+                (self.spoke, self.heard_ms) = (true, now_ms);
+                hear(Heard::Lines(&chunk[..n]), &mut self.unsent)
+            }
+            Ok(n) => self.lines(&chunk[..n], limits.longest_line_bytes as usize, now_ms, hear),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Next::Listen,
             Err(_) => {
                 shared.counters.connections_failed.add(1);
@@ -316,7 +289,14 @@ impl Connection {
         }
     }
 
-    fn lines(&mut self, chunk: &[u8], longest: usize, hear: &mut impl FnMut(Heard<'_>, &mut Stream) -> Next) -> Next {
+    /// A sender is heard when a line of it ends: one that drips byte after byte is as silent as one that stalls.
+    fn lines(
+        &mut self,
+        chunk: &[u8],
+        longest: usize,
+        now_ms: u64,
+        hear: &mut impl FnMut(Heard<'_>, &mut Vec<u8>) -> Next,
+    ) -> Next {
         let mut chunk = chunk;
         if self.skipping {
             let Some(end) = memchr(b'\n', chunk) else { return Next::Listen };
@@ -325,27 +305,34 @@ impl Connection {
         }
         let mut next = Next::Listen;
         if let Some(end) = memrchr(b'\n', chunk) {
+            (self.spoke, self.heard_ms) = (true, now_ms);
             let (whole, rest) = chunk.split_at(end + 1);
             chunk = rest;
             if self.held.is_empty() {
-                next = hear(Heard::Lines(whole), &mut self.stream);
+                next = hear(Heard::Lines(whole), &mut self.unsent);
             } else {
                 self.held.extend_from_slice(whole);
-                next = hear(Heard::Lines(&self.held), &mut self.stream);
+                next = hear(Heard::Lines(&self.held), &mut self.unsent);
                 self.let_go();
             }
         }
         if self.held.len() + chunk.len() > longest {
             self.let_go();
             self.skipping = true;
-            return hear(Heard::LineTooLong, &mut self.stream);
+            return hear(Heard::LineTooLong, &mut self.unsent);
         }
         self.held.extend_from_slice(chunk);
         next
     }
 
     /// Holds what has come of a frame, never what its length merely promises.
-    fn frames(&mut self, chunk: &[u8], longest: u32, hear: &mut impl FnMut(Heard<'_>, &mut Stream) -> Next) -> Next {
+    fn frames(
+        &mut self,
+        chunk: &[u8],
+        longest: u32,
+        now_ms: u64,
+        hear: &mut impl FnMut(Heard<'_>, &mut Vec<u8>) -> Next,
+    ) -> Next {
         let mut chunk = chunk;
         while !chunk.is_empty() {
             let wanted = match self.held.first_chunk::<LENGTH_BYTES>() {
@@ -360,11 +347,12 @@ impl Connection {
             };
             if length > longest {
                 self.let_go();
-                hear(Heard::LineTooLong, &mut self.stream);
+                hear(Heard::LineTooLong, &mut self.unsent);
                 return Next::Close;
             }
             if self.held.len() == LENGTH_BYTES + length as usize {
-                let next = hear(Heard::Lines(&self.held), &mut self.stream);
+                (self.spoke, self.heard_ms) = (true, now_ms);
+                let next = hear(Heard::Lines(&self.held), &mut self.unsent);
                 self.let_go();
                 if next == Next::Close {
                     return next;

@@ -40,6 +40,7 @@ pub fn receive(socket: &UdpSocket, bell: &Bell, mut post: Post, last_table: Tabl
     let shared = Arc::clone(post.shared());
     let hear = |post: &mut Post, batch: &Batch| {
         let stamp = post.stamp();
+        post.echo(batch.datagrams());
         batch.datagrams().for_each(|datagram| post.shard.receive(datagram, stamp));
     };
     each_batch(socket, bell, &shared, &mut post, hear, Post::settle);

@@ -2,7 +2,7 @@
 
 use super::roster::Roster;
 use super::{Counters, Lost};
-use crate::listen::stream::{Heard, Next, Server, Stream};
+use crate::listen::stream::{Heard, Next, Server};
 use crate::listen::{Bell, Shared};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,10 +32,10 @@ pub struct Console {
 impl Console {
     /// Serves until the proxy stops.
     pub fn serve(mut self, server: Server, bell: &Bell) {
-        server.serve(bell, &mut self, |console, heard, stream| console.hear(&heard, stream), |_| {});
+        server.serve(bell, &mut self, |console, heard, reply| console.hear(&heard, reply), |_| {});
     }
 
-    fn hear(&mut self, heard: &Heard<'_>, stream: &mut Stream) -> Next {
+    fn hear(&mut self, heard: &Heard<'_>, unsent: &mut Vec<u8>) -> Next {
         let Heard::Lines(bytes) = heard else { return Next::Close };
         if bytes.len() > COMMAND_BYTES {
             return Next::Close;
@@ -52,7 +52,8 @@ impl Console {
             "quit" => return Next::Close,
             _ => "ERROR\n".into(),
         };
-        if stream.reply(reply.as_bytes()).is_ok() { Next::Listen } else { Next::Close }
+        unsent.extend_from_slice(reply.as_bytes());
+        Next::Listen
     }
 
     fn health(&mut self, wish: Option<&str>) -> String {

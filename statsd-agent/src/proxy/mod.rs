@@ -11,18 +11,19 @@ pub mod roster;
 
 pub use ring::{Member, Ring};
 
-use crate::agent::{join, spawn, wrong};
+use crate::agent::{bind, join, spawn, wrong};
 use crate::config::{Console as ConsoleConfig, Server as Listen, StreamLimits};
 use crate::counters::Count;
 use crate::error::Error;
-use crate::listen::stream::{Framing, Heard, Listener, Next, Server, Stream};
+use crate::listen::listener::Listener;
+use crate::listen::stream::{Framing, Heard, Next, Server};
 use crate::listen::{Bell, Rope, Shared, bell, mmsg, udp};
 use crossbeam_channel::{Sender, bounded};
 use forward::Forwarder;
 use health::Checker;
 use roster::Roster;
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -360,7 +361,7 @@ impl Start<'_> {
             }
             Listen::Tcp(address) => {
                 let wrong = wrong("lines over tcp", address);
-                let listener = TcpListener::bind(address).map_err(&wrong)?;
+                let listener = bind(address).map_err(&wrong)?;
                 self.addresses.push(listener.local_addr().map_err(&wrong)?);
                 let server = self.server(Listener::Tcp(listener), Framing::Lines).map_err(wrong)?;
                 self.stream(server)
@@ -376,7 +377,7 @@ impl Start<'_> {
 
     fn stream(&mut self, server: Server) -> Result<(), Error> {
         let mut forwarder = self.forwarder();
-        let hear = |forwarder: &mut Forwarder, heard: Heard<'_>, _: &mut Stream| {
+        let hear = |forwarder: &mut Forwarder, heard: Heard<'_>, _: &mut Vec<u8>| {
             match heard {
                 Heard::Lines(lines) => forwarder.receive(lines),
                 Heard::LineTooLong => forwarder.line_too_long(),
@@ -389,7 +390,7 @@ impl Start<'_> {
     fn console(&mut self) -> Result<SocketAddr, Error> {
         let address = self.config.console.address;
         let wrong = wrong("the management console", &address);
-        let listener = TcpListener::bind(address).map_err(&wrong)?;
+        let listener = bind(&address).map_err(&wrong)?;
         let bound = listener.local_addr().map_err(&wrong)?;
         let server = self.server(Listener::Tcp(listener), Framing::Chunks).map_err(wrong)?;
         let console = console::Console {

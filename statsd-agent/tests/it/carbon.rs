@@ -29,7 +29,7 @@ fn statistics_are_series_of_the_store() {
     let mut config = quiet(vec![Server::Udp(loopback())]);
     // The default step of the store, so that no flush falls into the slot of another.
     config.flush.interval_ms = 10_000;
-    let agent = start(&config, Sinks { store: Some(Arc::clone(&store)), carbon: None });
+    let agent = start(&config, Sinks { store: Some(Arc::clone(&store)), ..Sinks::default() });
     let socket = UdpSocket::bind(loopback()).expect("a port");
     socket.connect(agent.statsd_addr().expect("a UDP address")).expect("an address");
     socket.send(b"req:5|c\ntemp:36.6|g\nt:1|ms\nt:3|ms\nu:a|s|#env:prod").expect("sent");
@@ -46,7 +46,8 @@ fn statistics_are_series_of_the_store() {
 fn carbon_lines_go_straight_to_the_store() {
     let (_folder, store) = store();
     let carbon = vec![CarbonListen::Tcp(loopback()), CarbonListen::Udp(loopback())];
-    let agent = start(&Config { carbon, ..quiet(vec![]) }, Sinks { store: Some(Arc::clone(&store)), carbon: None });
+    let agent =
+        start(&Config { carbon, ..quiet(vec![]) }, Sinks { store: Some(Arc::clone(&store)), ..Sinks::default() });
     let [tcp, udp] = agent.carbon_addrs() else { panic!("two addresses") };
     assert_eq!(tcp, udp, "one port for both");
     let now = clock() / 1000;
@@ -76,7 +77,8 @@ fn frame(pickle: &str) -> Vec<u8> {
 fn pickles_go_straight_to_the_store() {
     let (_folder, store) = store();
     let carbon = vec![CarbonListen::Tcp(loopback()), CarbonListen::Pickle(loopback())];
-    let agent = start(&Config { carbon, ..quiet(vec![]) }, Sinks { store: Some(Arc::clone(&store)), carbon: None });
+    let agent =
+        start(&Config { carbon, ..quiet(vec![]) }, Sinks { store: Some(Arc::clone(&store)), ..Sinks::default() });
     let [_, pickle] = agent.carbon_addrs() else { panic!("two addresses") };
     let now = clock() / 1000;
     let point = |name: &str, value: &str| format!("(S'{name}'\n(L{now}L\n{value}tta");

@@ -1,6 +1,7 @@
 //! The agent as its callers see it: real sockets on free ports, real threads, a Graphite that listens.
 
 mod carbon;
+mod echo;
 mod edges;
 mod streams;
 mod udp;
@@ -56,7 +57,7 @@ impl Graphite {
     fn sinks(&self) -> Sinks {
         let carbon =
             CarbonTarget { host: "127.0.0.1".into(), port: self.port, protocol: Protocol::Text, spool_bytes: 1 << 20 };
-        Sinks { carbon: Some(carbon), store: None }
+        Sinks { carbon: Some(carbon), ..Sinks::default() }
     }
 
     /// The sums over all flushes. The agent has stopped, so that everything was sent; the last bytes may still be read.

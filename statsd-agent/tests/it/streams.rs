@@ -42,27 +42,79 @@ fn a_line_without_end_is_skipped_and_counted() {
 }
 
 #[test]
-fn connections_beyond_the_bound_are_closed_and_silent_ones_do_not_hurt() {
+fn a_newcomer_takes_the_place_of_the_longest_silent() {
     let agent = tcp(StreamLimits { connections: 200, ..StreamLimits::default() });
-    let stalled: Vec<TcpStream> = (0..199)
+    let counters = agent.counters();
+    let mut good = connect(&agent);
+    good.write_all(b"a:1|c\n").expect("sent");
+    wait_until("the good one", || counters.applied.get() == 1);
+    // Ten times as many as may be: half a line each, and then silence.
+    let stalled: Vec<TcpStream> = (0..2000)
         .map(|_| {
             let mut stream = connect(&agent);
-            stream.write_all(b"half.a.line").expect("sent");
+            // Closed again before it is read, perhaps.
+            let _ = stream.write_all(b"half.a.line");
             stream
         })
         .collect();
-    wait_until("the stalled ones", || agent.counters().connections.get() == 199);
-    let mut busy = connect(&agent);
-    busy.write_all(b"a:1|c\n").expect("sent");
-    wait_until("the busy one", || agent.counters().applied.get() == 1);
+    wait_until("the stalled ones", || counters.connections.get() == 2001);
+    assert_eq!((counters.connections_silent.get(), counters.connections_refused.get()), (1801, 0));
+    good.write_all(b"a:1|c\n").expect("the one that spoke has its place");
+    let mut late = connect(&agent);
+    late.write_all(b"a:1|c\n").expect("sent");
+    wait_until("both", || counters.applied.get() == 3);
+    assert_eq!(counters.samples.get(), 3, "half a line of a closed connection is not a line");
+    drop(stalled);
+}
+
+#[test]
+fn who_was_heard_just_now_keeps_its_place() {
+    let agent = tcp(StreamLimits { connections: 3, ..StreamLimits::default() });
+    let mut busy: Vec<TcpStream> = (0..3).map(|_| connect(&agent)).collect();
+    let send = |busy: &mut Vec<TcpStream>| {
+        busy.iter_mut().for_each(|stream| stream.write_all(b"a:1|c\n").expect("a place"));
+    };
+    send(&mut busy);
+    wait_until("three lines", || agent.counters().applied.get() == 3);
     let mut refused = connect(&agent);
     assert_eq!(refused.read(&mut [0; 1]).unwrap_or(0), 0, "closed at once");
     assert_eq!(agent.counters().connections_refused.get(), 1);
-    drop(stalled);
-    wait_until("their ends", || agent.counters().rejected(Reject::MissingType) == 199);
-    let mut again = connect(&agent);
-    again.write_all(b"a:1|c\n").expect("sent");
-    wait_until("a new one", || agent.counters().applied.get() == 2);
+    send(&mut busy);
+    wait_until("six lines", || agent.counters().applied.get() == 6);
+}
+
+#[test]
+fn consoles_that_do_not_read_do_not_keep_others_waiting() {
+    let config = Config { console: Some(Console::at(loopback())), ..quiet(vec![Server::Tcp(loopback())]) };
+    let agent = start(&config, Default::default());
+    let address = agent.console_addr().expect("a console");
+    let mut names = connect(&agent);
+    for n in 0..10_000 {
+        names.write_all(format!("a.rather.long.name.of.a.counter.{n}:1|c\n").as_bytes()).expect("sent");
+    }
+    wait_until("the names", || agent.counters().applied.get() == 10_000);
+    let deaf: Vec<TcpStream> = (0..30)
+        .map(|_| {
+            let mut stream = TcpStream::connect(address).expect("a connection");
+            stream.write_all(b"counters").expect("sent");
+            stream
+        })
+        .collect();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let began = std::time::Instant::now();
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    stream.write_all(b"health").expect("sent");
+    let mut reply = [0; 64];
+    let n = stream.read(&mut reply).expect("a reply");
+    assert_eq!(&reply[..n], b"health: up\n");
+    assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+    // Whoever reads late gets the whole of it.
+    let mut late = &deaf[0];
+    let mut text = Vec::new();
+    late.shutdown(Shutdown::Write).expect("open");
+    late.read_to_end(&mut text).expect("the reply");
+    let text = String::from_utf8(text).expect("ASCII");
+    assert!(text.starts_with("{\n  'statsd.bad_lines_seen': 0,") && text.ends_with("\nEND\n\n"), "{}", text.len());
 }
 
 #[test]
@@ -94,7 +146,7 @@ fn unix_sockets_replace_a_stale_file_and_leave_none() {
 
 #[test]
 fn the_console_answers_from_the_open_interval_and_survives_a_reset() {
-    let console = Some(Console { address: loopback(), config_text: "port: 8125\n".into() });
+    let console = Some(Console { config_text: "port: 8125\n".into(), ..Console::at(loopback()) });
     let agent = start(&Config { console, ..quiet(vec![Server::Tcp(loopback())]) }, Default::default());
     let address = agent.console_addr().expect("a console");
     connect(&agent).write_all(b"a.b:3|c\nt:2|ms\nt:1|ms\n").expect("sent");

@@ -1,6 +1,11 @@
 //! The configuration file as users write it.
 
 use super::*;
+use statsd_agent::config::Backend;
+use statsd_agent::inspect::Form;
+use statsd_agent::listen::overhear::KeyFlush;
+use statsd_agent::listen::repeat::{Target, Way};
+use std::net::SocketAddr;
 
 #[test]
 fn the_example_of_the_original_is_read() {
@@ -8,7 +13,7 @@ fn the_example_of_the_original_is_read() {
     let carbon = file.carbon.unwrap();
     assert_eq!((carbon.host.as_str(), carbon.port), ("127.0.0.1", 2013));
     assert_eq!(file.config.servers, [Server::Udp(SocketAddr::from(([0, 0, 0, 0], 8135)))]);
-    assert_eq!(file.config.console.unwrap().config_text.lines().last(), Some("backends > 0: ./backends/graphite"));
+    assert_eq!(file.config.console.unwrap().config_text.lines().last(), Some("flushInterval: 10000"));
     assert_eq!(file.warnings, Vec::<String>::new());
     assert!(file.keys.contains("port") && !file.keys.contains("address"));
 }
@@ -28,7 +33,7 @@ fn servers_may_be_several() {
         {address_ipv6: true, port: 2, wrong: 1}]}";
     let file = parse(text).unwrap();
     let expect = [
-        Server::Tcp(SocketAddr::from(([0, 0, 0, 0], 1))),
+        Server::Tcp("[::]:1".parse().unwrap()),
         Server::Unix { path: "/tmp/s".into(), mode: Some(0o666) },
         Server::Udp("[::]:2".parse().unwrap()),
     ];
@@ -66,13 +71,37 @@ fn errors_name_the_key_and_what_was_expected() {
 }
 
 #[test]
-fn what_is_not_built_is_said() {
-    let text =
-        "{keyFlush: {interval: 1}, backends: ['./backends/console'], automaticConfigReload: true, title: 'x', prot: 1}";
+fn repeaters_names_and_messages_are_read() {
+    let text = "{repeater: {host: 'a', port: 1}, repeaterProtocol: 'tcp', backends: ['./backends/repeater', './backends/console'],
+        keyFlush: {interval: 5000, percent: 10, log: '/tmp/k'}, dumpMessages: true, console: {prettyprint: true},
+        percentThreshold: [90, '50'], log: {backend: 'syslog', application: 'x', level: 'LOG_ERR'}, debug: true,
+        title: 'x', healthStatus: 'down', automaticConfigReload: false, limits: {spool_bytes: 5, connections: 7}}";
+    let file = parse(text).unwrap();
+    let config = &file.config;
+    assert_eq!(config.repeaters, [Target { host: "a".into(), port: 1, way: Way::Tcp }]);
+    assert_eq!(config.keys, Some(KeyFlush { interval_ms: 5000, percent: 10.0, names: 1_000_000 }));
+    assert!(config.messages && !file.reload && config.limits.member_bytes > 0 && config.streams.connections == 7);
+    let print = config.print.as_ref().unwrap();
+    assert_eq!((print.form, print.thresholds.len()), (Form::PRETTY, 2));
+    let console = config.console.as_ref().unwrap();
+    assert_eq!((console.backends.as_slice(), console.healthy), (&[Backend::Console][..], false));
+    let log = Log::Syslog { application: "x".into(), level: 3 };
+    let expect = Telling { debug: true, log, key_file: Some("/tmp/k".into()), title: Some("x".into()) };
+    assert_eq!(file.telling, expect);
+    assert_eq!(file.warnings, Vec::<String>::new());
+}
+
+#[test]
+fn what_will_not_happen_is_said() {
+    let text = "{backends: ['./backends/amqp'], repeater: [{host: 'x'}], nodes: [], prot: 1, limits: {}}";
     let warnings = parse(text).unwrap().warnings.join("\n");
-    for part in
-        ["console IS NOT BUILT", "keyFlush IS NOT BUILT", "automaticConfigReload", "title has no", "prot is unknown"]
-    {
+    for part in ["amqp is not one of kymo's", "nothing is repeated without", "nodes has no effect", "port was meant?"] {
         assert!(warnings.contains(part), "{part}: {warnings}");
+    }
+    for (text, part) in
+        [("{log: {backend: 'x'}}", "log.backend"), ("{limits: {nmaes: 1}}", "nmaes"), ("{repeater: [{}]}", "host")]
+    {
+        let error = format!("{:#}", parse(text).unwrap_err());
+        assert!(error.contains(part), "{error}");
     }
 }

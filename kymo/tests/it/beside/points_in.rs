@@ -7,10 +7,10 @@ use crate::running::Running;
 const SECONDS: &str = "[all]\npattern = .*\nretentions = 1s:1h\n";
 const SUMS: &str = "[all]\npattern = .*\nxFilesFactor = 0\naggregationMethod = sum\n";
 
-/// kymo serving a site's own tree by the site's rules.
+/// kymo with a store of its own, where its own series are seen too, by the site's rules.
 fn serve(site: &Site) -> Running {
-    let flags = site.flags();
-    Running::start(&site.path("kymo-data"), &flags.each_ref().map(String::as_str))
+    let [_, _, rules @ ..] = site.flags();
+    Running::start(&site.path("kymo-data"), &rules.each_ref().map(String::as_str))
 }
 
 fn total(values: &[f64]) -> f64 {
@@ -39,6 +39,7 @@ fn statsd_reaches_kymo(protocol: &str) {
     assert_eq!(kymo.wait("stats.timers.web.time.upper;env=prod", |values| !values.is_empty()), [100.0]);
     assert!(kymo.wait("stats.gauges.web.load", |values| !values.is_empty()).iter().all(|&value| value == -12.75));
     let own = |name: &str| format!("sumSeries(kymo.carbon.{name}.count)");
+    kymo.wait(&own("points"), |values| total(values) > 10.0);
     assert_eq!(total(&kymo.values(&own("{nan,bad,refused}"))), 0.0);
 }
 
