@@ -7,6 +7,7 @@ mod browser;
 mod client_wire;
 mod clients;
 mod fuzz;
+mod migrating;
 mod pipeline;
 mod proxy;
 mod running;
