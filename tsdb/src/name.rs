@@ -53,14 +53,18 @@ pub fn canonical(name: &str) -> Result<Cow<'_, str>, NameError> {
     if name.bytes().any(|byte| byte.is_ascii_control()) {
         return Err(NameError::Character);
     }
-    if name.ends_with("\"}") && name.contains('{') {
+    if is_open_metrics(name) {
         return canonical(&from_open_metrics(name)?).map(|name| Cow::Owned(name.into_owned()));
     }
-    if is_tagged(name) {
-        let tagged = canonical_tagged(name)?;
-        return if is_tagged(&tagged) { Ok(tagged) } else { canonical_plain(tagged) };
-    }
-    canonical_plain(Cow::Borrowed(name))
+    let tagged = if is_tagged(name) { canonical_tagged(name)? } else { Cow::Borrowed(name) };
+    let canonical = if is_tagged(&tagged) { tagged } else { canonical_plain(tagged)? };
+    // What is left when dots and empty tags are gone may look like tags that nobody gave it.
+    if is_open_metrics(&canonical) { Err(NameError::Tag) } else { Ok(canonical) }
+}
+
+/// Whether the name is of the form `name{tag="value"}`.
+fn is_open_metrics(name: &str) -> bool {
+    name.ends_with("\"}") && name.contains('{')
 }
 
 /// Whether the name has tags. The own path of a tagged series (`_tagged.abc.def.…`) is a plain name.
@@ -240,6 +244,9 @@ mod tests {
         check("m{a=\"x\\\"y\\\\\":,b=\"=\"}", Ok("m;a=x\"y\\;b=="));
         check("m{name=\"other\"}", Ok("m"));
         check("m{}", Ok("m{}"));
+        check("m{a=\"1\"}..", Err(NameError::Tag));
+        check("{=\"=\"i\"};b=", Err(NameError::Tag));
+        check("m{\"}.", Err(NameError::Tag));
         for bad in
             ["m{a=\"\"}", "m{=\"1\"}", "m{a=\"x\\n\"}", "m{a=\"1\"b=\"2\"}", "m{{a=\"1\"}", "m{a=\"x;y\"}", "m{\"}"]
         {
