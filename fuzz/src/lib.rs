@@ -5,6 +5,7 @@
 pub mod carbon;
 pub mod config;
 pub mod datagram;
+pub mod pickle;
 pub mod retention;
 pub mod target;
 pub mod time;
@@ -17,6 +18,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("datagram", datagram::run),
     ("carbon", carbon::run),
+    ("pickle", pickle::run),
     ("config", config::run),
     ("whisper", whisper::run),
     ("retention", retention::run),

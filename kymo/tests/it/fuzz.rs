@@ -39,6 +39,7 @@ fn recorded_cases_hold_what_the_fuzz_targets_assert() {
     let mut seeds = Seeds::new();
     statsd(&mut seeds);
     captures(&mut seeds);
+    pickles(&mut seeds);
     render(&mut seeds);
     whisper_files(&mut seeds);
     files(&mut seeds);
@@ -70,6 +71,18 @@ fn statsd(seeds: &mut Seeds) {
         let datagrams: Vec<String> = case["datagrams"].as_array().into_iter().flatten().map(text).collect();
         add(seeds, "datagram", datagrams.join("\n"));
     }
+}
+
+/// What statsd's pickle backend and Python's protocols 0, 2 and 4 make of a point or two.
+fn pickles(seeds: &mut Seeds) {
+    let frames: [&[u8]; 5] = [
+        b"(l(S'stats.a'\n(L1700000000L\nS'1.5'\ntta(S'stats.b'\n(L1700000000L\nS'-2e+21'\ntta.",
+        b"(lp0\n(Va.b\np1\n(I1700000000\nF1.5\ntp2\ntp3\na.",
+        b"\x80\x02]q\x00X\x03\x00\x00\x00a.bq\x01J\x00\xf1Seq\x02G?\xf8\x00\x00\x00\x00\x00\x00\x86q\x03\x86q\x04a.",
+        b"\x80\x04\x95\x22\x00\x00\x00\x00\x00\x00\x00]\x94(\x8c\x01a\x94GA\xd9T\xfc@\x00\x00\x00K\x07\x86\x94\x86\x94h\x01M\x01\x02K\x08\x86\x94\x86\x94e.",
+        b"cos\nsystem\n(S'true'\ntR.",
+    ];
+    frames.iter().for_each(|frame| add(seeds, "pickle", *frame));
 }
 
 /// What real senders sent: StatsD lines and carbon's.
