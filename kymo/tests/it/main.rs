@@ -1,5 +1,6 @@
 //! What the whole program promises, checked from outside: one integration binary.
 
+mod abuse;
 mod agent;
 mod beside;
 mod beside_statsd;
