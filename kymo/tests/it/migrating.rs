@@ -86,7 +86,8 @@ fn furnish(root: &Path, places: &[(String, String)], console: u16, query: u16) {
     for name in ["carbon-cache.py", "whisper-fetch.py"] {
         let script = peers::script(name).expect("asked before");
         let text = format!("#!/bin/sh\nexec {} {} \"$@\"\n", python.display(), script.display());
-        write(&format!("bin/{name}"), &text);
+        // As it is: it names a place outside of the guide's.
+        fs::write(root.join("bin").join(name), text).expect("written");
         fs::set_permissions(root.join("bin").join(name), Permissions::from_mode(0o755)).expect("executable");
     }
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_kymo"), root.join("bin/kymo")).expect("linked");
