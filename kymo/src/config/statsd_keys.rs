@@ -83,6 +83,16 @@ pub const KEYS: &[Key] = &[
     proxy("host"),
 ];
 
+/// The table of docs/wire.md: every key that does something here.
+pub fn documentation() -> String {
+    let mut table = String::from("| key | what it does | a change holds |\n|---|---|---|\n");
+    for key in KEYS.iter().filter(|key| key.takes != Takes::Nothing) {
+        let holds = if key.takes == Takes::Live { "while it runs" } else { "after a restart" };
+        table += &format!("| `{}` | {} | {holds} |\n", key.name, key.does);
+    }
+    table
+}
+
 /// The key of that name.
 pub fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)

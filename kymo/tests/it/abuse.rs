@@ -1,7 +1,8 @@
 //! `kymo agent` under abuse: ten thousand mutated datagrams and a thousand connections that stall, reset or send no newline,
 //! on the ports of lines and of the console. The same process goes on, and what was well said is counted to the unit.
 
-use crate::beside::original::{ports, wait};
+use crate::beside::original::wait;
+use crate::ports::ports;
 use conformance::cases;
 use rustix::net::sockopt::set_socket_linger;
 use serde_json::Value;

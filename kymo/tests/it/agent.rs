@@ -1,5 +1,6 @@
 //! `kymo agent` as a process: statsd's configuration file in, text to Graphite out, and nothing lost at a signal.
 
+use crate::ports::ports;
 use std::fs;
 use std::io::Read;
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -7,20 +8,15 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-fn free_port() -> u16 {
-    UdpSocket::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port()
-}
-
 fn flushed_at(signal: &str) -> String {
     let graphite = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let (statsd, console) =
-        (free_port(), TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound"));
+    let [statsd, console] = ports();
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("config.js");
     let config = format!(
         "// statsd's own file\nmodule.exports = {{ port: {statsd}, address: '127.0.0.1', mgmt_port: {}, mgmt_address: '127.0.0.1',\n\
          graphiteHost: '127.0.0.1', graphitePort: {}, flushInterval: 3600 * 0 + 3600000 }};\n",
-        console.port(),
+        console,
         graphite.local_addr().expect("bound").port(),
     );
     // An expression is refused by name, not evaluated.
@@ -37,7 +33,7 @@ fn flushed_at(signal: &str) -> String {
     fs::write(&path, config.replace("3600 * 0 + ", "")).expect("written");
     let mut process = command().stderr(Stdio::null()).spawn().expect("kymo starts");
     let patience = Instant::now() + Duration::from_secs(20);
-    while TcpStream::connect(console).is_err() {
+    while TcpStream::connect(("127.0.0.1", console)).is_err() {
         assert!(Instant::now() < patience, "the console never opened");
         thread::sleep(Duration::from_millis(20));
     }

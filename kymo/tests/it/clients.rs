@@ -3,12 +3,13 @@
 //! The calls stand in the scripts of `clients/`; the clients come from PyPI, npm, the crate registry and Debian
 //! (`conformance/peers/install`). A flush may fall between two calls, so values are read over all flushes.
 
+use crate::ports::ports;
 use crate::running::Running;
 use cadence::prelude::*;
 use cadence::{BufferedUdpMetricSink, StatsdClient, UdpMetricSink};
 use conformance::peers;
 use std::fs;
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -145,16 +146,12 @@ impl Drop for Ended {
     }
 }
 
-fn free_tcp_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port()
-}
-
 #[test]
 fn gunicorn_statsd_host() {
     let Some(python) = peers::python() else { return };
     let data = tempdir().unwrap();
     let kymo = Running::start(data.path(), &[]);
-    let web = free_tcp_port();
+    let [web] = ports();
     let folder = script("");
     let mut command = Command::new(python);
     command.args(["-m", "gunicorn", "--workers", "1", "--bind", &format!("127.0.0.1:{web}")]);

@@ -10,6 +10,7 @@ mod clients;
 mod fuzz;
 mod migrating;
 mod pipeline;
+mod ports;
 mod proxy;
 mod running;
 mod statsd_cases;

@@ -2,7 +2,7 @@
 //! whisper tools. Only places are changed: the usual folders and ports become a folder of the test's and free ports, and
 //! a wait for two flushes of ten seconds becomes one for flushes of one second.
 
-use crate::beside::original::ports;
+use crate::ports::ports;
 use conformance::peers;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

@@ -1,11 +1,12 @@
 //! `kymo proxy` beside the real proxy.js: the same owner for every key, the same lines at the same nodes while nodes leave
 //! and come back, and nothing unaccounted for.
 
+use crate::ports::ports;
 use statsd_agent::proxy::{Member, Ring};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -223,9 +224,7 @@ struct Proxy {
 
 impl Proxy {
     fn start(mut command: Command, folder: &Path, nodes: &[FakeNode], more: &str) -> Proxy {
-        let free = |address: std::io::Result<SocketAddr>| address.expect("bound");
-        let statsd = free(UdpSocket::bind("127.0.0.1:0").expect("a port").local_addr());
-        let console = free(TcpListener::bind("127.0.0.1:0").expect("a port").local_addr());
+        let [statsd, console] = ports().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         let path = folder.join(format!("proxy-{}.js", statsd.port()));
         fs::write(&path, config(nodes, statsd, console, more)).expect("written");
         let process = command.arg(&path).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("starts");

@@ -294,6 +294,8 @@ fn documents_are_fresh() {
     let read = |path: &str| fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
     let config = kymo::config::kymo_toml::documentation();
     assert!(read("docs/config.md").contains(&config), "docs/config.md lacks this table:\n{config}");
+    let keys = kymo::config::statsd_keys::documentation();
+    assert!(read("docs/wire.md").contains(&keys), "docs/wire.md lacks this table:\n{keys}");
     let version = format!("## {}", env!("CARGO_PKG_VERSION"));
     assert!(read("CHANGELOG.md").contains(&version), "CHANGELOG.md has no {version}");
 }

@@ -1,7 +1,8 @@
 //! storage-schemas.conf and storage-aggregation.conf: from the same files, carbon-cache and kymo make files with the same
 //! headers, byte for byte.
 
-use super::original::{Site, now, ports, send_tcp, whisper_files};
+use super::original::{Site, now, send_tcp, whisper_files};
+use crate::ports::ports;
 use crate::running::Running;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,8 @@
 //! One whisper tree, two programs: graphite-web reads what kymo writes, kymo reads what carbon-cache writes, both while it is
 //! written, and the tools of both say the same of every file.
 
-use super::original::{Site, now, output, ports, send_tcp, whisper_fetch, whisper_files};
+use super::original::{Site, now, output, send_tcp, whisper_fetch, whisper_files};
+use crate::ports::ports;
 use crate::running::Running;
 use conformance::peers;
 use serde_json::Value;

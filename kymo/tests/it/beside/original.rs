@@ -1,12 +1,12 @@
 //! The original programs as processes: their folders, their ports, their end. What a test starts here is gone when it ends.
 
+use crate::ports::ports;
 use conformance::peers;
 use std::fs::{self, File};
 use std::io::Write;
-use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
@@ -29,20 +29,6 @@ pub fn wait<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
         assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
         thread::sleep(Duration::from_millis(30));
     }
-}
-
-/// Ports that nobody listens on, neither TCP nor UDP. They lie below those that the kernel gives out, so that nobody gets
-/// one between here and the program that is told to use it; each process of tests begins at another place.
-pub fn ports<const N: usize>() -> [u16; N] {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = (std::process::id() as u16).wrapping_mul(97) % 20_000;
-    [(); N].map(|()| {
-        wait("a free port", || {
-            let port = 10_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
-            let free = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-            (free && UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok()).then_some(port)
-        })
-    })
 }
 
 /// Sends text over a connection of its own.

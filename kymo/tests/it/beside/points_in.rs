@@ -1,7 +1,8 @@
 //! kymo in carbon's place: the real statsd, carbon-relay and carbon-aggregator send to its receivers, and /render shows what
 //! was sent.
 
-use super::original::{Original, Site, now, ports, send_tcp, send_udp};
+use super::original::{Original, Site, now, send_tcp, send_udp};
+use crate::ports::ports;
 use crate::running::Running;
 
 const SECONDS: &str = "[all]\npattern = .*\nretentions = 1s:1h\n";

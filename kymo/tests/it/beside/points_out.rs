@@ -1,7 +1,8 @@
 //! `kymo agent` in statsd's place before a real carbon-cache: what it flushes arrives in carbon's files, also what was flushed
 //! while carbon was away.
 
-use super::original::{Site, now, ports, send_udp, wait, whisper_fetch};
+use super::original::{Site, now, send_udp, wait, whisper_fetch};
+use crate::ports::ports;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
