@@ -11,7 +11,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
-use tsdb::slab::{Draft, FileDisk, Geometry, Key, Ring, Rows, Stretch};
+use tsdb::slab::{Draft, FileDisk, Geometry, Key, Kind, Ring, Rows, Stretch};
 use tsdb::{GAP, Step, Timestamp, is_gap};
 
 const STEP: i64 = 10;
@@ -163,9 +163,9 @@ fn seal(size: Size, name: &'static str, sized: &'static str, slots: usize) -> [M
     let mut sizes = Vec::new();
     let sealed = measure(name, NS_PER_POINT, size.rounds, points, || {
         let stretch = Stretch { step, start: Timestamp(0), slots: slots as u32 };
-        let mut draft = Draft::begin(&path, stretch).expect("begun");
+        let mut draft = Draft::begin(&path, stretch, Kind::Sealed).expect("begun");
         for (column, values) in (0..).zip(&all) {
-            draft.push(Key { column, generation: 0, field: 0 }, values).expect("pushed");
+            draft.push(Key { column, generation: 0 }, values).expect("pushed");
         }
         sizes.push(draft.finish().expect("finished") as f64 / points as f64);
     });

@@ -106,6 +106,11 @@ impl Frames {
         Ok(())
     }
 
+    /// The file, to sync it while frames are pushed.
+    pub(crate) fn disk(&self) -> Arc<dyn Disk> {
+        Arc::clone(&self.disk)
+    }
+
     /// Returns when every frame written is on the medium.
     ///
     /// # Errors

@@ -50,6 +50,12 @@ pub(crate) fn place(column: u32) -> (usize, usize) {
     }
 }
 
+/// The first column of a shard.
+pub(crate) fn first_column(shard: usize) -> u32 {
+    let small = shard.min(SMALL_SHARDS) * SMALL_COLUMNS;
+    (small + shard.saturating_sub(SMALL_SHARDS) * LARGE_COLUMNS) as u32
+}
+
 /// Columns of a shard.
 pub(crate) fn columns(shard: usize) -> usize {
     if shard < SMALL_SHARDS { SMALL_COLUMNS } else { LARGE_COLUMNS }

@@ -19,7 +19,9 @@ mod names;
 mod ring;
 mod rolled;
 mod row;
+mod schema;
 mod segment;
+mod spans;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -31,4 +33,4 @@ pub use names::{Event, Name, Names};
 pub use ring::{Recovery, Ring};
 pub use rolled::Rolled;
 pub use row::Rows;
-pub use segment::{Draft, Key, Segment, Stretch};
+pub use segment::{Draft, Key, Kind, Segment, Stretch};

@@ -86,8 +86,8 @@ impl Ring {
         self.torn_pages.load(Ordering::Relaxed)
     }
 
-    /// Writes the slot that begins at `start`, all its values, also those that an earlier flush wrote: one write a shard,
-    /// nothing is synced. `flush` is higher than that of any flush before. Answers the bytes written. A shard that cannot
+    /// Writes the slot that begins at `start`, of each shard with a new value all its values, also those that an earlier
+    /// flush wrote: one write a shard, nothing is synced. `flush` is higher than that of any flush before. Answers the bytes written. A shard that cannot
     /// be written loses nothing that was written before; the first error is answered after all were tried.
     ///
     /// # Errors
@@ -97,15 +97,98 @@ impl Ring {
     /// When `start` is not the start of a slot.
     pub fn flush(&self, start: Timestamp, flush: u64, rows: &mut Rows) -> Result<u64, Error> {
         assert_eq!(start, start.floor(self.geometry.step), "a slot begins at a multiple of its step");
-        let touched: Vec<usize> = rows.touched().collect();
+        let dirty: Vec<usize> = rows.dirty().collect();
         let (mut bytes, mut first_error) = (0, None);
-        for shard in touched {
-            match self.write_row(shard, start, rows.sealed(shard, start, flush)) {
-                Ok(written) => bytes += written,
+        for shard in dirty {
+            match self.write_row(shard, start, flush, rows.sealed(shard, start, flush)) {
+                Ok(written) => {
+                    bytes += written;
+                    rows.written(shard);
+                }
                 Err(error) => first_error = first_error.or(Some(error)),
             }
         }
         first_error.map_or(Ok(bytes), Err)
+    }
+
+    /// Takes the values of a slot that the ring holds into `rows`, which are empty.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn load(&self, start: Timestamp, rows: &mut Rows) -> Result<(), Error> {
+        let mut values = [0; PAGE];
+        for shard in 0..self.len() {
+            for page in 0..layout::pages(shard) {
+                if self.page(shard, page, start, &mut values)? {
+                    rows.load(shard, page, &values);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One page of values of a slot; false, and nothing of use in `values`, where the ring has no whole one.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn page(
+        &self,
+        shard: usize,
+        page: usize,
+        start: Timestamp,
+        values: &mut [u8; PAGE],
+    ) -> Result<bool, Error> {
+        let Some(opened) = self.shard(shard) else { return Ok(false) };
+        let mut row = opened.newest(self.geometry.place(start));
+        while let Some(at) = row.filter(|at| opened.start(*at) == Some(start)) {
+            if opened.is_trusted(at, page) || self.fits(&opened, at, page)? {
+                let first = opened.first_word(at) / PAGE_WORDS;
+                opened.words.page(first + 1 + page, values).map_err(self.wrong("read"))?;
+                fence(Ordering::Acquire);
+                return Ok(opened.start(at) == Some(start));
+            }
+            row = opened.former(at);
+        }
+        Ok(false)
+    }
+
+    /// Whether the ring holds a row of the slot.
+    pub(crate) fn holds(&self, start: Timestamp) -> bool {
+        let place = self.geometry.place(start);
+        let held = |shard: usize| {
+            let opened = self.shard(shard)?;
+            opened.newest(place).filter(|row| opened.start(*row) == Some(start))
+        };
+        (0..self.len()).any(|shard| held(shard).is_some())
+    }
+
+    /// The flush that wrote the newest row which holds a column in this slot.
+    pub(crate) fn flush_of(&self, start: Timestamp, column: u32) -> Option<u64> {
+        let opened = self.shard(layout::place(column).0)?;
+        let row = opened.newest(self.geometry.place(start)).filter(|row| opened.start(*row) == Some(start))?;
+        Some(opened.flush(row))
+    }
+
+    /// Shards of columns.
+    pub(crate) fn shards(&self) -> usize {
+        self.len()
+    }
+
+    /// The oldest slot that the ring holds, of those from `from` on.
+    pub(crate) fn oldest_from(&self, from: Option<Timestamp>) -> Option<Timestamp> {
+        (0..self.len()).filter_map(|shard| self.shard(shard)?.oldest_start(from)).min()
+    }
+
+    /// The newest slot.
+    pub(crate) fn newest(&self) -> Option<Timestamp> {
+        (0..self.len()).filter_map(|shard| self.shard(shard)?.newest_start()).max()
+    }
+
+    /// Gives up the former rows of slots that were written again, though the newer are not known to be on the medium.
+    pub(crate) fn forgo_former_rows(&self) {
+        for shard in self.shards.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            shard.free_superseded();
+        }
     }
 
     /// Returns when every flush so far is on the medium.
@@ -114,9 +197,7 @@ impl Ring {
     /// The system's; then nobody knows what is on the medium, and the former rows of slots stay.
     pub fn sync(&self) -> Result<(), Error> {
         self.disk.sync().map_err(Error::io("sync", &self.path))?;
-        for shard in self.shards.read().unwrap_or_else(PoisonError::into_inner).iter() {
-            shard.free_superseded();
-        }
+        self.forgo_former_rows();
         Ok(())
     }
 
@@ -208,7 +289,7 @@ impl Ring {
         Ok(fits)
     }
 
-    fn write_row(&self, shard: usize, start: Timestamp, bytes: &[u8]) -> Result<u64, Error> {
+    fn write_row(&self, shard: usize, start: Timestamp, flush: u64, bytes: &[u8]) -> Result<u64, Error> {
         while self.len() <= shard {
             self.grow()?;
         }
@@ -216,7 +297,7 @@ impl Ring {
         let row = opened.take_row(self.geometry, start).ok_or_else(|| self.no_row(start))?;
         let offset = self.geometry.extent_at(shard) + (row * layout::row_bytes(shard)) as u64;
         self.disk.write_at(bytes, offset).map_err(self.wrong("write"))?;
-        opened.publish(self.geometry, row, start);
+        opened.publish(self.geometry, row, start, flush);
         Ok(bytes.len() as u64)
     }
 
@@ -265,7 +346,7 @@ impl Ring {
         found.sort_unstable_by_key(|(header, _)| header.flush);
         let oldest = newest.map(|(start, _)| self.geometry.oldest(start));
         for (header, row) in found.into_iter().filter(|(header, _)| Some(header.start) >= oldest) {
-            opened.restore(self.geometry, row, header.start);
+            opened.restore(self.geometry, row, header.start, header.flush);
         }
         self.review_former_rows(shard, opened)
     }

@@ -1,10 +1,11 @@
 //! What a coarser archive keeps of the finer values in one of its slots: enough for every aggregation method and x-files
-//! factor, so that both can be asked at read time. Parts of a slot merge without loss, in the order of time.
+//! factor, so that both can be asked at read time. Parts of a slot merge without loss, in the order of time. A value that
+//! was given for the coarser slot itself (imported, or older than all that finer archives keep) stands as it is.
 
 use crate::gap::{GAP, is_gap};
 use crate::rollup::Rollup;
 
-/// Sum, count, extremes and last of the values in a slot. 48 bytes.
+/// Sum, count, extremes and last of the values in a slot. 56 bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rolled {
     sum: f64,
@@ -14,20 +15,38 @@ pub struct Rolled {
     last: f64,
     /// The value closest to zero, as it was.
     nearest: f64,
+    /// The value of the slot where it does not come from finer ones.
+    given: f64,
 }
+
+/// Stored in the place of a given value: the slot is known to hold none.
+const VOID: f64 = f64::from_bits(0x7ff8_0000_766f_6964);
 
 impl Rolled {
     /// Of no value.
-    pub const NONE: Rolled = Rolled { sum: 0.0, count: 0.0, min: GAP, max: GAP, last: GAP, nearest: GAP };
+    pub const NONE: Rolled = Rolled { sum: 0.0, count: 0.0, min: GAP, max: GAP, last: GAP, nearest: GAP, given: GAP };
     /// How many numbers it is stored as.
-    pub const FIELDS: usize = 6;
+    pub const FIELDS: usize = 7;
+
+    /// Of a slot of so many finer ones that was given its value. A coarser slot sees all of them hold it.
+    pub fn given(value: f64, points: u32) -> Rolled {
+        if is_gap(value) {
+            return Rolled::NONE;
+        }
+        let count = f64::from(points);
+        Rolled { sum: value * count, count, min: value, max: value, last: value, nearest: value, given: value }
+    }
+
+    /// Whether it is of no value.
+    pub fn is_none(&self) -> bool {
+        self.count == 0.0
+    }
 
     /// Takes one more value, later than those before; a gap is none.
     #[inline]
     pub fn add(&mut self, value: f64) {
         if !is_gap(value) {
-            let one = Rolled { sum: value, count: 1.0, min: value, max: value, last: value, nearest: value };
-            self.merge(&one);
+            self.merge(&Rolled { given: GAP, ..Rolled::given(value, 1) });
         }
     }
 
@@ -39,9 +58,10 @@ impl Rolled {
         }
         if self.count == 0.0 {
             // Sums start from zero, so that of -0.0 alone comes 0.0.
-            *self = Rolled { sum: 0.0 + later.sum, ..*later };
+            *self = Rolled { sum: 0.0 + later.sum, given: GAP, ..*later };
             return;
         }
+        self.given = GAP;
         self.sum += later.sum;
         self.count += later.count;
         if later.min < self.min {
@@ -58,6 +78,9 @@ impl Rolled {
 
     /// The value of the slot, of `points` finer ones; [`GAP`] when fewer are known than the factor asks for.
     pub fn value(&self, rollup: Rollup, x_files_factor: f64, points: u32) -> f64 {
+        if !is_gap(self.given) {
+            return self.given;
+        }
         let points = f64::from(points);
         if self.count == 0.0 || self.count / points < x_files_factor {
             return GAP;
@@ -81,18 +104,36 @@ impl Rolled {
         if self.count == 0.0 {
             return [GAP; Rolled::FIELDS];
         }
+        if !is_gap(self.given) {
+            return [GAP, GAP, GAP, GAP, GAP, GAP, self.given];
+        }
         let derived = same(self.nearest, self.min) || same(self.nearest, self.max);
         let nearest = if derived { GAP } else { self.nearest };
-        [self.sum, self.count, self.min, self.max, self.last, nearest]
+        [self.sum, self.count, self.min, self.max, self.last, nearest, GAP]
     }
 
-    /// From the numbers that were stored.
-    pub fn from_fields([sum, count, min, max, last, nearest]: [f64; Rolled::FIELDS]) -> Rolled {
+    /// The numbers that say that a slot holds no value, whatever was stored of it before.
+    pub fn void_fields() -> [f64; Rolled::FIELDS] {
+        [GAP, GAP, GAP, GAP, GAP, GAP, VOID]
+    }
+
+    /// From the numbers that were stored, of a slot of so many finer ones; `None` where nothing was stored.
+    pub fn from_fields(
+        [sum, count, min, max, last, nearest, given]: [f64; Rolled::FIELDS],
+        points: u32,
+    ) -> Option<Rolled> {
+        if same(given, VOID) {
+            return Some(Rolled::NONE);
+        }
+        if !is_gap(given) {
+            return Some(Rolled::given(given, points));
+        }
         if is_gap(count) {
-            return Rolled::NONE;
+            return None;
         }
         let extreme = if max.abs() < min.abs() { max } else { min };
-        Rolled { sum, count, min, max, last, nearest: if is_gap(nearest) { extreme } else { nearest } }
+        let nearest = if is_gap(nearest) { extreme } else { nearest };
+        Some(Rolled { sum, count, min, max, last, nearest, given: GAP })
     }
 }
 
@@ -120,6 +161,19 @@ mod tests {
         assert_eq!(rolled(&[-0.0]).value(Rollup::Sum, 0.0, 1).to_bits(), 0.0f64.to_bits());
     }
 
+    #[test]
+    fn a_given_value_stands_until_it_is_part_of_a_coarser_slot() {
+        let given = Rolled::given(0.1, 6);
+        assert_eq!(Rolled::from_fields(given.fields(), 6), Some(given));
+        assert_eq!(Rollup::ALL.map(|rollup| given.value(rollup, 1.0, 6)), [0.1; 8]);
+        let mut coarse = Rolled::NONE;
+        coarse.merge(&given);
+        coarse.merge(&Rolled::given(0.3, 6));
+        assert_eq!(coarse.value(Rollup::Sum, 1.0, 12), 0.1 * 6.0 + 0.3 * 6.0);
+        assert!(Rolled::from_fields(Rolled::void_fields(), 6).is_some_and(|void| void.is_none()));
+        assert_eq!(Rolled::from_fields([GAP; Rolled::FIELDS], 6), None);
+    }
+
     proptest! {
         /// Whatever the values, wherever they are cut, whether stored in between or not: what whisper's methods give.
         #[test]
@@ -128,8 +182,9 @@ mod tests {
             cut in 0usize..40,
         ) {
             let (first, second) = values.split_at(cut.min(values.len()));
-            let mut merged = Rolled::from_fields(rolled(first).fields());
-            merged.merge(&Rolled::from_fields(rolled(second).fields()));
+            let stored = |part: &[f64]| Rolled::from_fields(rolled(part).fields(), 40).unwrap_or(Rolled::NONE);
+            let mut merged = stored(first);
+            merged.merge(&stored(second));
             for rollup in Rollup::ALL {
                 let expected = rollup.apply(&values).unwrap_or(GAP);
                 let got = merged.value(rollup, 0.0, values.len() as u32);

@@ -15,7 +15,10 @@ pub struct Rows {
 struct Row {
     /// Header page and values.
     bytes: Vec<u8>,
-    values: usize,
+    /// Whether it holds a value.
+    is_filled: bool,
+    /// Whether it holds a value that the ring does not.
+    is_dirty: bool,
 }
 
 impl Rows {
@@ -32,27 +35,58 @@ impl Rows {
             self.shards.resize_with(shard + 1, || None);
         }
         let row = self.shards[shard].get_or_insert_with(|| Row::new(shard));
-        row.values += 1;
+        (row.is_filled, row.is_dirty) = (true, true);
         let at = PAGE + cell * WORD;
         row.bytes[at..at + WORD].copy_from_slice(&value.to_le_bytes());
     }
 
+    /// The value of a column; [`GAP`] where none was set.
+    pub fn value(&self, column: u32) -> f64 {
+        let (shard, cell) = place(column);
+        let row = self.shards.get(shard).and_then(Option::as_ref).filter(|row| row.is_filled);
+        let at = PAGE + cell * WORD;
+        let word = row.and_then(|row| row.bytes[at..at + WORD].first_chunk().copied());
+        word.map_or(GAP, f64::from_le_bytes)
+    }
+
+    /// Takes over a page of values that the ring holds.
+    pub(crate) fn load(&mut self, shard: usize, page: usize, values: &[u8; PAGE]) {
+        if self.shards.len() <= shard {
+            self.shards.resize_with(shard + 1, || None);
+        }
+        let row = self.shards[shard].get_or_insert_with(|| Row::new(shard));
+        row.is_filled = true;
+        row.bytes[PAGE * (1 + page)..PAGE * (2 + page)].copy_from_slice(values);
+    }
+
+    /// Whether every value lies in the ring too.
+    pub fn is_clean(&self) -> bool {
+        self.dirty().next().is_none()
+    }
+
     /// Forgets all values and keeps the buffers.
     pub fn clear(&mut self) {
-        for row in self.shards.iter_mut().flatten().filter(|row| row.values > 0) {
+        for row in self.shards.iter_mut().flatten().filter(|row| row.is_filled) {
             row.clear();
         }
     }
 
-    /// Shards that hold a value.
-    pub(crate) fn touched(&self) -> impl Iterator<Item = usize> + '_ {
-        let touched = |row: &Option<Row>| row.as_ref().is_some_and(|row| row.values > 0);
-        self.shards.iter().enumerate().filter(move |(_, row)| touched(row)).map(|(shard, _)| shard)
+    /// Shards that hold a value which the ring does not.
+    pub(crate) fn dirty(&self) -> impl Iterator<Item = usize> + '_ {
+        let dirty = |row: &Option<Row>| row.as_ref().is_some_and(|row| row.is_dirty);
+        self.shards.iter().enumerate().filter(move |(_, row)| dirty(row)).map(|(shard, _)| shard)
     }
 
-    /// The bytes of a touched shard's row, its header written.
+    /// The ring has the row of a shard.
+    pub(crate) fn written(&mut self, shard: usize) {
+        if let Some(row) = &mut self.shards[shard] {
+            row.is_dirty = false;
+        }
+    }
+
+    /// The bytes of a dirty shard's row, its header written.
     pub(crate) fn sealed(&mut self, shard: usize, start: Timestamp, flush: u64) -> &[u8] {
-        let row = self.shards[shard].as_mut().expect("a touched shard has a row");
+        let row = self.shards[shard].as_mut().expect("a dirty shard has a row");
         RowHeader { start, flush }.encode(shard, &mut row.bytes);
         &row.bytes
     }
@@ -60,7 +94,7 @@ impl Rows {
 
 impl Row {
     fn new(shard: usize) -> Row {
-        let mut row = Row { bytes: vec![0; row_bytes(shard)], values: 0 };
+        let mut row = Row { bytes: vec![0; row_bytes(shard)], is_filled: false, is_dirty: false };
         assert_eq!(row.bytes.len(), PAGE + columns(shard) * WORD);
         row.clear();
         row
@@ -70,6 +104,6 @@ impl Row {
         for word in self.bytes[PAGE..].as_chunks_mut::<WORD>().0 {
             *word = GAP.to_le_bytes();
         }
-        self.values = 0;
+        (self.is_filled, self.is_dirty) = (false, false);
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Shard {
 
 struct Row {
     start: AtomicI64,
+    /// The flush that wrote it.
+    flush: AtomicU64,
     /// The row that held the slot before, while it is kept.
     former: AtomicU32,
     /// Whether the slot has a newer row that is not on the medium yet.
@@ -37,6 +39,7 @@ impl Shard {
         let bits = || (0..layout::pages(shard).div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
         let row = || Row {
             start: AtomicI64::new(ABSENT),
+            flush: AtomicU64::new(0),
             former: AtomicU32::new(NONE),
             superseded: AtomicU32::new(0),
             trusted: bits(),
@@ -73,9 +76,20 @@ impl Shard {
         some(self.rows[row].former.load(Ordering::Acquire))
     }
 
+    /// The flush that wrote a row.
+    pub fn flush(&self, row: usize) -> u64 {
+        self.rows[row].flush.load(Ordering::Relaxed)
+    }
+
     /// The newest slot.
     pub fn newest_start(&self) -> Option<Timestamp> {
         (0..self.rows.len()).filter_map(|row| self.start(row)).max()
+    }
+
+    /// The oldest slot, of those from `from` on.
+    pub fn oldest_start(&self, from: Option<Timestamp>) -> Option<Timestamp> {
+        let starts = (0..self.rows.len()).filter_map(|row| self.start(row));
+        starts.filter(|start| from.is_none_or(|from| *start >= from)).min()
     }
 
     #[inline]
@@ -116,11 +130,11 @@ impl Shard {
     }
 
     /// The row was written whole by this process: it is the newest of its slot, and its pages are whole.
-    pub fn publish(&self, geometry: Geometry, row: usize, start: Timestamp) {
+    pub fn publish(&self, geometry: Geometry, row: usize, start: Timestamp, flush: u64) {
         let written = &self.rows[row];
         written.trusted.iter().for_each(|bits| bits.store(u64::MAX, Ordering::Relaxed));
         written.torn.iter().for_each(|bits| bits.store(0, Ordering::Relaxed));
-        if let Some(former) = self.place_on_top(geometry, row, start) {
+        if let Some(former) = self.place_on_top(geometry, row, start, flush) {
             self.supersede(former);
         }
     }
@@ -132,8 +146,8 @@ impl Shard {
 
     /// The row was found on the medium; its pages are judged when they are read. A former row of its slot stays, because
     /// nobody knows how much of this one is whole.
-    pub fn restore(&self, geometry: Geometry, row: usize, start: Timestamp) {
-        self.place_on_top(geometry, row, start);
+    pub fn restore(&self, geometry: Geometry, row: usize, start: Timestamp, flush: u64) {
+        self.place_on_top(geometry, row, start, flush);
     }
 
     /// Everything written is on the medium: slots that were written again need their former rows no more.
@@ -150,10 +164,11 @@ impl Shard {
     }
 
     /// Makes a row the newest of its slot; answers the one that was.
-    fn place_on_top(&self, geometry: Geometry, row: usize, start: Timestamp) -> Option<usize> {
+    fn place_on_top(&self, geometry: Geometry, row: usize, start: Timestamp, flush: u64) -> Option<usize> {
         let place = geometry.place(start);
         let former = self.newest(place).filter(|former| self.start(*former) == Some(start));
         self.rows[row].former.store(former.map_or(NONE, |former| former as u32), Ordering::Relaxed);
+        self.rows[row].flush.store(flush, Ordering::Relaxed);
         self.rows[row].start.store(start.0, Ordering::Release);
         self.newest[place].store(row as u32, Ordering::Release);
         former

@@ -1,0 +1,64 @@
+//! The columns of a schema: which are taken, by which of their series, and which may be given away again.
+
+use crate::slab::segment::Key;
+use crate::time::Timestamp;
+use std::collections::VecDeque;
+
+/// Six bytes a column.
+#[derive(Clone, Default)]
+pub(super) struct Columns {
+    generations: Vec<u16>,
+    taken: Vec<bool>,
+    /// With the moment from which on no row holds a value of the former series.
+    free: VecDeque<(Timestamp, u32)>,
+}
+
+impl Columns {
+    /// A column for a new series: one whose former series has left the ring, else one more.
+    pub fn take(&mut self, now: Timestamp) -> Key {
+        match self.free.front() {
+            Some((free_from, column)) if *free_from < now => {
+                let column = *column;
+                self.free.pop_front();
+                let generation = self.generations[column as usize].wrapping_add(1);
+                self.restore(Key { column, generation });
+                Key { column, generation }
+            }
+            _ => {
+                let key = Key { column: self.taken.len() as u32, generation: 0 };
+                self.restore(key);
+                key
+            }
+        }
+    }
+
+    /// A series that the names log knows.
+    pub fn restore(&mut self, key: Key) {
+        let index = key.column as usize;
+        if self.taken.len() <= index {
+            self.taken.resize(index + 1, false);
+            self.generations.resize(index + 1, 0);
+        }
+        (self.taken[index], self.generations[index]) = (true, key.generation);
+    }
+
+    /// Its series has ended.
+    pub fn leave(&mut self, key: Key, free_from: Timestamp) {
+        if self.holds(key) {
+            self.taken[key.column as usize] = false;
+            self.free.push_back((free_from, key.column));
+        }
+    }
+
+    /// Whether the series is the column's, and has not ended.
+    pub fn holds(&self, key: Key) -> bool {
+        let index = key.column as usize;
+        self.taken.get(index) == Some(&true) && self.generations[index] == key.generation
+    }
+
+    /// The series of a column.
+    pub fn key(&self, column: u32) -> Option<Key> {
+        let generation = *self.generations.get(column as usize)?;
+        Some(Key { column, generation }).filter(|key| self.holds(*key))
+    }
+}

@@ -1,0 +1,119 @@
+//! Merging: the segments of a day or more become one, whose longer chunks code better and are read with one look; and
+//! what has left its retention goes.
+
+use super::Schema;
+use super::seal::{fields_of, set_fields};
+use super::sealed::Part;
+use super::view::ALL_FIELDS;
+use crate::error::Error;
+use crate::gap::GAP;
+use crate::slab::rolled::Rolled;
+use crate::slab::segment::{Kind, Stretch};
+use crate::slab::spans::Spans;
+use crate::time::Timestamp;
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::Arc;
+
+/// Patches that lie over a merged segment before it is merged again.
+const PATCHES: usize = 4;
+
+impl Schema {
+    /// Merges every stretch that is sealed as a whole. Answers how many segments were written.
+    pub(super) fn merge(&self) -> Result<u64, Error> {
+        let mut written = 0;
+        for archive in 0..self.spans.len() {
+            for group in self.due_merges(archive) {
+                written += u64::from(self.merge_group(archive, group)?);
+            }
+        }
+        Ok(written)
+    }
+
+    fn due_merges(&self, archive: usize) -> Vec<Timestamp> {
+        let spans = &self.spans[archive];
+        let state = self.state();
+        let shelf = &state.sealed[archive];
+        let mut groups: BTreeMap<Timestamp, (usize, bool)> = BTreeMap::new();
+        for part in &shelf.parts {
+            let (count, is_merged) = groups.entry(Spans::start(part.start(), spans.group_secs)).or_default();
+            *count += 1;
+            *is_merged |= part.segment.kind() == Kind::Merged;
+        }
+        let is_sealed = |group: Timestamp| shelf.sealed_end.is_some_and(|end| group + spans.group_secs <= end);
+        let is_due = |(count, is_merged): (usize, bool)| count > if is_merged { PATCHES } else { 1 };
+        groups
+            .into_iter()
+            .filter(|(group, found)| is_due(*found) && is_sealed(*group))
+            .map(|(group, _)| group)
+            .collect()
+    }
+
+    fn merge_group(&self, archive: usize, group: Timestamp) -> Result<bool, Error> {
+        let spans = &self.spans[archive];
+        let end = group + spans.group_secs;
+        let (columns, sealed) = {
+            let state = self.state();
+            (state.columns.clone(), Arc::clone(&state.sealed))
+        };
+        let stretch = Stretch { step: spans.step, start: group, slots: spans.group_slots() };
+        let (path, seq, mut draft) = self.begin(archive, stretch, Kind::Merged)?;
+        let slots = stretch.slots as usize;
+        let mut fields = fields_of(stretch);
+        for key in sealed[archive].keys(group, end, &self.faults).into_iter().filter(|key| columns.holds(*key)) {
+            if archive == 0 {
+                let values = &mut fields[0];
+                values.fill(GAP);
+                sealed[0].values(spans, key, group, values, &self.faults);
+                draft.push(key, values)?;
+            } else {
+                let mut found = vec![None; slots];
+                sealed[archive].rolled(spans, key, group, ALL_FIELDS, &mut found, &self.faults);
+                let rolled: Vec<Rolled> = found.into_iter().map(|slot| slot.unwrap_or(Rolled::NONE)).collect();
+                set_fields(&mut fields, &rolled);
+                draft.push_fields(key, &fields)?;
+            }
+        }
+        self.publish(archive, None, draft, (path, seq), &[])
+    }
+
+    /// Removes segments that have left their retention, which counts from the newest value: a store that nobody writes to
+    /// keeps what it has.
+    pub(super) fn expire(&self, now: Timestamp) -> Result<(), Error> {
+        let expired: Vec<Arc<Part>> = {
+            let mut state = self.state_mut();
+            let parts_end = state.sealed[0].parts.iter().map(|part| part.end()).max();
+            let Some(newest) = self.ring.newest().max(parts_end) else { return Ok(()) };
+            let newest = newest.min(now);
+            let ends: Vec<Option<Timestamp>> = state.sealed.iter().map(|shelf| shelf.sealed_end).collect();
+            let stretch =
+                |(archive, start): (u8, Timestamp)| (start, start + self.spans[usize::from(archive)].unit_secs);
+            let waiting: Vec<_> = state.late.spans().map(stretch).collect();
+            let mut sealed = state.sealed.as_ref().clone();
+            let mut expired = Vec::new();
+            for (archive, shelf) in sealed.iter_mut().enumerate() {
+                // A slot of the next archive that a late point changes is computed from all its parts.
+                let next_step = self.spans.get(archive + 1).map_or(0, |next| i64::from(next.step.secs()));
+                let kept_from = newest - self.spans[archive].kept_secs - next_step;
+                // What the next archive is still to be made from stays, and what late points change the sums of.
+                let is_needed = |part: &Part| {
+                    ends.get(archive + 1).is_some_and(|end| *end < Some(part.end()))
+                        || waiting.iter().any(|(start, end)| part.overlaps(*start, *end))
+                };
+                let (kept, old) = std::mem::take(&mut shelf.parts)
+                    .into_iter()
+                    .partition(|part| part.end() > kept_from || is_needed(part));
+                shelf.parts = kept;
+                expired.extend::<Vec<_>>(old);
+            }
+            if !expired.is_empty() {
+                state.sealed = Arc::new(sealed);
+            }
+            expired
+        };
+        for part in expired {
+            fs::remove_file(part.segment.path()).map_err(Error::io("remove", part.segment.path()))?;
+        }
+        Ok(())
+    }
+}
