@@ -1,25 +1,28 @@
-//! The store: a folder of whisper files, written and read by name. A file that fails loses its own points only; every
-//! point that is not written is counted by reason.
+//! The whisper store: a folder of whisper files, written and read by name. A file that fails loses its own points only;
+//! every point that is not written is counted by reason.
+//!
+//! `write` goes from points to files, `handles` keeps those open, `tree` finds names among them.
 
+mod handles;
+mod tree;
 mod write;
-
-pub use write::WriteReport;
 
 use crate::catalogue::{Catalogue, SeriesId};
 use crate::counters::Counters;
 use crate::error::Error;
-use crate::find::{Bounds, Node, Tree};
-use crate::handles::Handles;
 use crate::lock::FolderLock;
 use crate::name::{NameError, Place, canonical, clip};
 use crate::retention::Archive;
 use crate::schema::Rules;
+use crate::store::{Fetched, Node};
 use crate::time::{Timestamp, Window};
-use crate::whisper::{Fetched, Fill, Readable, Resolution, Scratch};
+use crate::whisper::{Fill, Readable, Resolution, Scratch};
+use handles::Handles;
 use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use tree::{Bounds, Tree};
 
 /// A folder of whisper files. All methods take `&self` and may be called from many threads.
 pub struct Store {
@@ -66,17 +69,6 @@ impl Default for StoreLimits {
             fill: Fill::Sparse,
         }
     }
-}
-
-/// One value of one series.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Point {
-    /// Whose.
-    pub series: SeriesId,
-    /// When.
-    pub at: Timestamp,
-    /// The value.
-    pub value: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
