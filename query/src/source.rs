@@ -5,7 +5,7 @@ pub use tsdb::{Archive, Fetched, Node};
 
 use tsdb::{Error, Store, Timestamp, Window};
 
-/// A store to ask. The tsdb's store is one, the test scripts bring another.
+/// A store to ask. Every store of the tsdb is one, the test scripts bring another.
 pub trait Source: Send + Sync {
     /// The nodes that a path expression names, sorted by path.
     ///
@@ -25,7 +25,7 @@ pub trait Source: Send + Sync {
     fn fetch(&self, name: &str, window: Window, now: Timestamp) -> Result<Option<Fetched>, SourceError>;
 }
 
-impl Source for Store {
+impl<S: Store> Source for S {
     fn find(&self, pattern: &str) -> Result<Vec<Node>, SourceError> {
         Store::find(self, pattern).map_err(SourceError::from)
     }

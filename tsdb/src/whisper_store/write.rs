@@ -1,7 +1,7 @@
 //! Writing: points are grouped by series, and each series is one file's business from open to the last propagation.
 
 use super::handles::Shard;
-use super::{Access, Store};
+use super::{Access, WhisperStore};
 use crate::catalogue::SeriesId;
 use crate::error::Error;
 use crate::name::Place;
@@ -18,11 +18,10 @@ struct Covered {
     old: u64,
 }
 
-impl Store {
-    /// Writes points of any series in any order; of several in one slot the last given wins. A file is made when its
-    /// first point comes. What is not written is counted by reason; a file that fails loses its own points only, and
-    /// [`Store::recent_errors`] names it.
-    pub fn write(&self, now: Timestamp, points: &[Point]) -> WriteReport {
+impl WhisperStore {
+    /// [`Store::write`](crate::Store::write). A file is made when its first point comes; one that fails loses its own
+    /// points only, and [`Store::recent_errors`](crate::Store::recent_errors) names it.
+    pub(super) fn write_points(&self, now: Timestamp, points: &[Point]) -> WriteReport {
         let mut report = WriteReport::default();
         if self.access == Access::ReadOnly {
             report.dropped_read_only = points.len() as u64;
@@ -33,7 +32,7 @@ impl Store {
             sorted.sort_by_key(|point| point.series);
             self.write_sorted(now, &sorted, &mut report);
         }
-        self.count(&report);
+        self.counters.count(&report);
         report
     }
 
@@ -138,19 +137,6 @@ impl Store {
             Err(Error::Exists(_)) => Ok(false),
             Err(error) => Err(error),
         }
-    }
-
-    fn count(&self, report: &WriteReport) {
-        let counters = &self.counters;
-        counters.points_written.add(report.written);
-        counters.files_created.add(report.created);
-        counters.dropped_old.add(report.dropped_old);
-        counters.dropped_future.add(report.dropped_future);
-        counters.dropped_broken.add(report.dropped_broken);
-        counters.dropped_compressed.add(report.dropped_compressed);
-        counters.dropped_full.add(report.dropped_full);
-        counters.dropped_failed.add(report.dropped_failed);
-        counters.dropped_read_only.add(report.dropped_read_only);
     }
 }
 
