@@ -23,6 +23,10 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// The series cannot be read.
     fn fetch(&self, name: &str, window: Window, now: Timestamp) -> Result<Option<Fetched>, SourceError>;
+    /// [`Source::fetch`] for many series of one window, an answer each in the same order.
+    fn fetch_many(&self, names: &[&str], window: Window, now: Timestamp) -> Vec<Result<Option<Fetched>, SourceError>> {
+        names.iter().map(|name| self.fetch(name, window, now)).collect()
+    }
 }
 
 impl<S: Store> Source for S {
@@ -36,6 +40,11 @@ impl<S: Store> Source for S {
 
     fn fetch(&self, name: &str, window: Window, now: Timestamp) -> Result<Option<Fetched>, SourceError> {
         Store::fetch(self, name, window, now).map_err(SourceError::from)
+    }
+
+    fn fetch_many(&self, names: &[&str], window: Window, now: Timestamp) -> Vec<Result<Option<Fetched>, SourceError>> {
+        let answers = Store::fetch_many(self, names, window, now);
+        answers.into_iter().map(|answer| answer.map_err(SourceError::from)).collect()
     }
 }
 
