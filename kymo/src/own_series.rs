@@ -4,6 +4,7 @@
 //! Counters end in `.count` and hold what happened in the interval, so that everybody's aggregation rules sum them up.
 
 use crate::clock;
+use crate::commits::Uncommitted;
 use render::app::{Figure, Health};
 use render::draw::Unit;
 use statsd_agent::counters::{Counters, PickleReject, Reject};
@@ -23,6 +24,8 @@ pub struct Stages {
     pub agent: Arc<Counters>,
     /// The store that points go to.
     pub store: Arc<dyn Store>,
+    /// How its last commit went.
+    pub uncommitted: Arc<Uncommitted>,
     /// Where HTTP is answered.
     pub http: SocketAddr,
 }
@@ -111,7 +114,8 @@ impl Stages {
         let seen = seen.into_iter().map(|seen| figure(seen, false));
         let lost = lost.into_iter().map(|(label, value, target)| figure((label, value, Unit::Si, target), true));
         let full = stored.of("dropped_full") > 0;
-        let cannot_write = full.then(|| self.store.recent_errors().pop()).flatten();
+        let written = full.then(|| self.store.recent_errors().pop()).flatten();
+        let cannot_write = written.or_else(|| self.uncommitted.reason());
         Health { figures: seen.chain(lost).collect(), cannot_write }
     }
 }

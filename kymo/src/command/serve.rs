@@ -4,6 +4,7 @@
 use super::{signal, taken};
 use crate::cli::ServeArgs;
 use crate::clock;
+use crate::commits::Commits;
 use crate::config::pipeline::Plan;
 use crate::config::{Settings, own_tree};
 use crate::journal::Journal;
@@ -31,6 +32,7 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
     let _ = raise_descriptor_limit();
 
     let (own, store) = open_stores(&settings, plan.rules, plan.step, plan.store)?;
+    let commits = Commits::start([Arc::clone(&store), Arc::clone(&own)]);
     let listener = TcpListener::bind(settings.http).with_context(|| format!("listen on http://{}", settings.http))?;
     let http = listener.local_addr().context("ask for the HTTP address")?;
     let taken_until_ms = taken::until_ms(&settings.data, clock::millis());
@@ -39,7 +41,8 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
     let sinks = Sinks { store: Some(Arc::clone(&store)), teller: Some(teller), ..Sinks::default() };
     let agent = Agent::start(&plan.agent, sinks, clock::millis).context("start the agent")?;
     let counters = Arc::clone(agent.counters());
-    let stages = Stages { agent: Arc::clone(&counters), store: Arc::clone(&store), http };
+    let stages =
+        Stages { agent: Arc::clone(&counters), store: Arc::clone(&store), uncommitted: commits.uncommitted(), http };
     let own_series = OwnSeries::start(stages.clone(), Arc::clone(&own), plan.interval, taken_until_ms);
     let listening = Listening { statsd: agent.statsd_addr(), carbon: agent.carbon_addrs().first().copied() };
     let pickle = agent.carbon_addrs().last().copied();
@@ -60,6 +63,7 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
     journal.end();
     own_series.stop();
     server.stop();
+    commits.stop();
     store.sync();
     own.sync();
     taken::note(&settings.data, counters.flushed_at_secs.get())?;
