@@ -101,3 +101,31 @@ impl Counts {
         self.0.iter().filter(|(counter, _)| counter.starts_with("dropped_")).map(|(_, value)| value).sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_point_that_is_not_written_is_counted_by_reason() {
+        let counters = Counters::default();
+        let report = WriteReport {
+            written: 1,
+            created: 2,
+            dropped_old: 4,
+            dropped_future: 8,
+            dropped_broken: 16,
+            dropped_compressed: 32,
+            dropped_full: 64,
+            dropped_failed: 128,
+            dropped_read_only: 256,
+        };
+        counters.count(&report);
+        counters.names_refused.add(3);
+        let counts = counters.all();
+        assert_eq!((counts.of("points_written"), counts.of("files_created"), counts.of("dropped_full")), (1, 2, 64));
+        assert_eq!((counts.dropped(), report.dropped()), (508, 508));
+        assert_eq!(counts.of("names_refused"), 3);
+        assert_eq!(counts.of("bridges_crossed"), 0);
+    }
+}
