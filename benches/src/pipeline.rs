@@ -10,7 +10,7 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tsdb::{Rules, Store, StoreLimits};
+use tsdb::{Rules, Store, StoreLimits, WhisperStore};
 
 /// Sent at once before the sender lets the receivers come along; well below any receive buffer.
 const BURST: usize = 64;
@@ -22,7 +22,8 @@ fn millis() -> u64 {
 /// Every line arrives and is applied, or the bench fails: a fast server that loses lines is not fast.
 pub fn run(size: Size) -> Vec<Measured> {
     let folder = tempfile::tempdir().expect("a folder");
-    let store = Arc::new(Store::open(folder.path(), Rules::default(), StoreLimits::default()).expect("opens"));
+    let store: Arc<dyn Store> =
+        Arc::new(WhisperStore::open(folder.path(), Rules::default(), StoreLimits::default()).expect("opens"));
     let config =
         Config { servers: vec![Server::Udp((Ipv4Addr::LOCALHOST, 0).into())], console: None, ..Config::default() };
     let sinks = Sinks { store: Some(Arc::clone(&store)), ..Sinks::default() };
@@ -44,6 +45,6 @@ pub fn run(size: Size) -> Vec<Measured> {
     });
     assert_eq!(agent.counters().applied.get(), lines, "every line was applied");
     agent.stop();
-    assert!(store.counters().points_written.value() >= size.names as u64, "the last flush reached the files");
+    assert!(store.counters().of("points_written") >= size.names as u64, "the last flush reached the files");
     vec![measured]
 }

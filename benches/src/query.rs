@@ -5,7 +5,7 @@ use crate::measure::{MS_PER_REQUEST, Measured, measure};
 use jiff::tz::TimeZone;
 use query::{Limits, Request, Source, SourceError};
 use render::encode::{self, Layout, Nulls};
-use tsdb::{Archive, Fetched, Node, Point, Rules, Step, Store, StoreLimits, Timestamp, Window};
+use tsdb::{Archive, Fetched, Node, Point, Rules, Step, Store, StoreLimits, Timestamp, WhisperStore, Window};
 
 const NOW: Timestamp = Timestamp(1_700_000_000);
 const MINUTES: u32 = 1440;
@@ -52,7 +52,7 @@ fn evaluate(name: &'static str, size: Size, series: usize, target: &str) -> Meas
 
 fn render_json(size: Size) -> Measured {
     let folder = tempfile::tempdir().expect("a folder");
-    let store = Store::open(folder.path(), Rules::default(), StoreLimits::default()).expect("opens");
+    let store = WhisperStore::open(folder.path(), Rules::default(), StoreLimits::default()).expect("opens");
     let series = store.resolve("web.load").expect("a name");
     let point = |i: i64| Point { series, at: NOW - 86_400 + i * 10, value: i as f64 / 3.0 };
     store.write(NOW, &(1..=8640).map(point).collect::<Vec<_>>());

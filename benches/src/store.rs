@@ -2,14 +2,14 @@
 
 use crate::Size;
 use crate::measure::{Measured, US_PER_FETCH, US_PER_UPDATE, measure};
-use tsdb::{Point, Rules, SeriesId, Store, StoreLimits, Timestamp, Window};
+use tsdb::{Point, Rules, SeriesId, Store, StoreLimits, Timestamp, WhisperStore, Window};
 
 const START: i64 = 1_700_000_000;
 
 /// A store of `names` series in a folder of its own.
-fn store(names: usize) -> (tempfile::TempDir, Store, Vec<SeriesId>) {
+fn store(names: usize) -> (tempfile::TempDir, WhisperStore, Vec<SeriesId>) {
     let folder = tempfile::tempdir().expect("a folder");
-    let store = Store::open(folder.path(), Rules::default(), StoreLimits::default()).expect("opens");
+    let store = WhisperStore::open(folder.path(), Rules::default(), StoreLimits::default()).expect("opens");
     let ids = (0..names).map(|i| store.resolve(&format!("web.host{i}.load")).expect("a name")).collect();
     (folder, store, ids)
 }

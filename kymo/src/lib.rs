@@ -7,6 +7,7 @@
 pub mod cli;
 mod clock;
 pub mod command;
+mod commits;
 pub mod config;
 mod journal;
 mod own_series;

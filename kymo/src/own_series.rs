@@ -4,6 +4,7 @@
 //! Counters end in `.count` and hold what happened in the interval, so that everybody's aggregation rules sum them up.
 
 use crate::clock;
+use crate::commits::Uncommitted;
 use render::app::{Figure, Health};
 use render::draw::Unit;
 use statsd_agent::counters::{Counters, PickleReject, Reject};
@@ -22,7 +23,9 @@ pub struct Stages {
     /// The agent's.
     pub agent: Arc<Counters>,
     /// The store that points go to.
-    pub store: Arc<Store>,
+    pub store: Arc<dyn Store>,
+    /// How its last commit went.
+    pub uncommitted: Arc<Uncommitted>,
     /// Where HTTP is answered.
     pub http: SocketAddr,
 }
@@ -65,7 +68,7 @@ impl Stages {
             Alert::ALL.map(|alert| (format!("statsd.events.{}", alert.name()), agent.events[alert as usize].get()));
         let pickles = PickleReject::ALL
             .map(|reason| (format!("carbon.pickles_rejected.{}", reason.name()), input.pickles_rejected(reason)));
-        let stored = self.store.counters().all().map(|(name, value)| (format!("store.{name}"), value));
+        let stored = self.store.counters().0.into_iter().map(|(name, value)| (format!("store.{name}"), value));
         named
             .map(|(name, value)| (name.to_string(), value))
             .into_iter()
@@ -88,21 +91,16 @@ impl Stages {
 
     /// What the first page says about us.
     pub fn health(&self) -> Health {
-        let agent = &self.agent;
+        let (agent, stored) = (&self.agent, self.store.counters());
         let lost = [
             ("rejected samples", agent.rejected_total(), "sumSeries(kymo.statsd.rejected.*.count)"),
             ("kernel drops", agent.datagrams_dropped.get(), "kymo.statsd.kernel_drops.count"),
-            ("points not stored", dropped(&self.store), "sumSeries(kymo.store.dropped_*.count)"),
+            ("points not stored", stored.dropped(), "sumSeries(kymo.store.dropped_*.count)"),
         ];
         let seen = [
             ("datagrams read", agent.datagrams.get(), Unit::Si, "kymo.statsd.datagrams_read.count"),
             ("samples applied", agent.applied.get(), Unit::Si, "kymo.statsd.applied.count"),
-            (
-                "points stored",
-                self.store.counters().points_written.value(),
-                Unit::Si,
-                "kymo.store.points_written.count",
-            ),
+            ("points stored", stored.of("points_written"), Unit::Si, "kymo.store.points_written.count"),
             ("series", agent.series.get(), Unit::Si, "kymo.statsd.series"),
             ("last flush", agent.flush_ms.get(), Unit::Milliseconds, "kymo.statsd.flush_ms"),
         ];
@@ -115,14 +113,11 @@ impl Stages {
         };
         let seen = seen.into_iter().map(|seen| figure(seen, false));
         let lost = lost.into_iter().map(|(label, value, target)| figure((label, value, Unit::Si, target), true));
-        let full = self.store.counters().dropped_full.value() > 0;
-        let cannot_write = full.then(|| self.store.recent_errors().pop()).flatten();
+        let full = stored.of("dropped_full") > 0;
+        let written = full.then(|| self.store.recent_errors().pop()).flatten();
+        let cannot_write = written.or_else(|| self.uncommitted.reason());
         Health { figures: seen.chain(lost).collect(), cannot_write }
     }
-}
-
-fn dropped(store: &Store) -> u64 {
-    store.counters().all().iter().filter(|(name, _)| name.starts_with("dropped_")).map(|(_, value)| value).sum()
 }
 
 /// Writes the own series until it is stopped, and once more then.
@@ -134,7 +129,7 @@ pub struct OwnSeries {
 impl OwnSeries {
     /// A point of each series at every multiple of the interval since the epoch that lies after `taken_until_ms`. What a
     /// stop cuts short is dated by the end of its interval, as the agent dates it.
-    pub fn start(stages: Stages, own: Arc<Store>, interval: Duration, taken_until_ms: u64) -> OwnSeries {
+    pub fn start(stages: Stages, own: Arc<dyn Store>, interval: Duration, taken_until_ms: u64) -> OwnSeries {
         let (stop, stopped) = mpsc::channel();
         let interval_ms = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).max(1);
         let thread = thread::spawn(move || {
@@ -165,7 +160,7 @@ impl OwnSeries {
 
 struct Writer {
     stages: Stages,
-    own: Arc<Store>,
+    own: Arc<dyn Store>,
     before: HashMap<String, u64>,
     ids: HashMap<String, SeriesId>,
 }

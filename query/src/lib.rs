@@ -14,6 +14,7 @@ mod parse;
 pub mod attime;
 
 mod plan;
+mod read;
 pub mod source;
 
 pub mod aggregation;
@@ -101,10 +102,7 @@ pub fn answer(source: &dyn Source, request: &Request<'_>) -> Result<Answer, Erro
     }
     let Planner { fetches, cost, points_wanted, notes: planned_notes, .. } = planner;
     notes.extend(planned_notes);
-    let read = |fetch: &plan::Fetch| {
-        source.fetch(&fetch.name, fetch.window, request.now).map_err(|why| fetch.failed(request, why))
-    };
-    let fetched = fetches.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let fetched = read::read(source, request, &fetches)?;
     let mut evaluation = Evaluation::new(request, &fetches, fetched, points_wanted);
     let mut series = Vec::new();
     for (target, planned) in planned {

@@ -5,7 +5,7 @@ pub use tsdb::{Archive, Fetched, Node};
 
 use tsdb::{Error, Store, Timestamp, Window};
 
-/// A store to ask. The tsdb's store is one, the test scripts bring another.
+/// A store to ask. Every store of the tsdb is one, the test scripts bring another.
 pub trait Source: Send + Sync {
     /// The nodes that a path expression names, sorted by path.
     ///
@@ -23,9 +23,13 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// The series cannot be read.
     fn fetch(&self, name: &str, window: Window, now: Timestamp) -> Result<Option<Fetched>, SourceError>;
+    /// [`Source::fetch`] for many series of one window, an answer each in the same order.
+    fn fetch_many(&self, names: &[&str], window: Window, now: Timestamp) -> Vec<Result<Option<Fetched>, SourceError>> {
+        names.iter().map(|name| self.fetch(name, window, now)).collect()
+    }
 }
 
-impl Source for Store {
+impl<S: Store> Source for S {
     fn find(&self, pattern: &str) -> Result<Vec<Node>, SourceError> {
         Store::find(self, pattern).map_err(SourceError::from)
     }
@@ -36,6 +40,11 @@ impl Source for Store {
 
     fn fetch(&self, name: &str, window: Window, now: Timestamp) -> Result<Option<Fetched>, SourceError> {
         Store::fetch(self, name, window, now).map_err(SourceError::from)
+    }
+
+    fn fetch_many(&self, names: &[&str], window: Window, now: Timestamp) -> Vec<Result<Option<Fetched>, SourceError>> {
+        let answers = Store::fetch_many(self, names, window, now);
+        answers.into_iter().map(|answer| answer.map_err(SourceError::from)).collect()
     }
 }
 

@@ -1,7 +1,8 @@
-//! What the server answers from: a source of series that can also list all its names. The store is one, and so are the
-//! scripts of the tests.
+//! What the server answers from: a source of series that can also list all its names. Every store is one, and so are
+//! the scripts of the tests.
 
 use query::{Source, SourceError};
+use tsdb::Store;
 
 /// A [`Source`] with a list of everything in it.
 pub trait Catalogue: Source {
@@ -12,8 +13,8 @@ pub trait Catalogue: Source {
     fn leaves(&self) -> Result<Vec<String>, SourceError>;
 }
 
-impl Catalogue for tsdb::Store {
+impl<S: Store> Catalogue for S {
     fn leaves(&self) -> Result<Vec<String>, SourceError> {
-        tsdb::Store::leaves(self).map_err(SourceError::from)
+        Store::leaves(self).map_err(SourceError::from)
     }
 }

@@ -36,7 +36,7 @@ pub struct Sinks {
     /// Another Graphite.
     pub carbon: Option<CarbonTarget>,
     /// A store of this process; received carbon lines go there too.
-    pub store: Option<Arc<Store>>,
+    pub store: Option<Arc<dyn Store>>,
     /// Who is told what there is to print; without anybody nothing is made to be printed.
     pub teller: Option<Teller>,
 }
@@ -282,7 +282,7 @@ impl Start<'_> {
         })
     }
 
-    fn carbon(&mut self, store: Option<&Arc<Store>>) -> Result<Vec<SocketAddr>, Error> {
+    fn carbon(&mut self, store: Option<&Arc<dyn Store>>) -> Result<Vec<SocketAddr>, Error> {
         let mut bound: Vec<SocketAddr> = Vec::new();
         for listen in &self.config.carbon {
             let store = store.map(Arc::clone).ok_or(Error::NoStore)?;

@@ -1,5 +1,6 @@
 //! What the store counts about itself. Every point that is not written is in one of these numbers, by reason.
 
+use crate::store::WriteReport;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A number that only grows.
@@ -19,7 +20,7 @@ impl Counter {
     }
 }
 
-/// The store's counters since it was opened.
+/// A store's counters since it was opened.
 #[derive(Debug, Default)]
 pub struct Counters {
     /// Points written.
@@ -51,9 +52,22 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// All counters with their names, for a status page or own series.
-    pub fn all(&self) -> [(&'static str, u64); 13] {
-        [
+    /// Takes over what became of the points of one call.
+    pub(crate) fn count(&self, report: &WriteReport) {
+        self.points_written.add(report.written);
+        self.files_created.add(report.created);
+        self.dropped_old.add(report.dropped_old);
+        self.dropped_future.add(report.dropped_future);
+        self.dropped_broken.add(report.dropped_broken);
+        self.dropped_compressed.add(report.dropped_compressed);
+        self.dropped_full.add(report.dropped_full);
+        self.dropped_failed.add(report.dropped_failed);
+        self.dropped_read_only.add(report.dropped_read_only);
+    }
+
+    /// All of them as they are now.
+    pub(crate) fn all(&self) -> Counts {
+        Counts(vec![
             ("points_written", self.points_written.value()),
             ("files_created", self.files_created.value()),
             ("files_opened", self.files_opened.value()),
@@ -67,6 +81,51 @@ impl Counters {
             ("dropped_read_only", self.dropped_read_only.value()),
             ("names_refused", self.names_refused.value()),
             ("listings_failed", self.listings_failed.value()),
-        ]
+        ])
+    }
+}
+
+/// What a store counted, by name, for a status page or own series. Every store has `points_written`; what begins with
+/// `dropped_` are points that were not written, by reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts(pub Vec<(&'static str, u64)>);
+
+impl Counts {
+    /// One of them; 0 for what this store does not count.
+    pub fn of(&self, name: &str) -> u64 {
+        self.0.iter().find(|(counter, _)| *counter == name).map_or(0, |(_, value)| *value)
+    }
+
+    /// Points that were not written, whatever the reason.
+    pub fn dropped(&self) -> u64 {
+        self.0.iter().filter(|(counter, _)| counter.starts_with("dropped_")).map(|(_, value)| value).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_point_that_is_not_written_is_counted_by_reason() {
+        let counters = Counters::default();
+        let report = WriteReport {
+            written: 1,
+            created: 2,
+            dropped_old: 4,
+            dropped_future: 8,
+            dropped_broken: 16,
+            dropped_compressed: 32,
+            dropped_full: 64,
+            dropped_failed: 128,
+            dropped_read_only: 256,
+        };
+        counters.count(&report);
+        counters.names_refused.add(3);
+        let counts = counters.all();
+        assert_eq!((counts.of("points_written"), counts.of("files_created"), counts.of("dropped_full")), (1, 2, 64));
+        assert_eq!((counts.dropped(), report.dropped()), (508, 508));
+        assert_eq!(counts.of("names_refused"), 3);
+        assert_eq!(counts.of("bridges_crossed"), 0);
     }
 }

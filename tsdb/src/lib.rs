@@ -2,19 +2,20 @@
 //!
 //! It knows nothing of the wire, of target expressions or of HTTP, and it never reads a clock.
 //!
-//! In reading order: `time`, `gap`, `retention`, `ring` and `rollup` are the arithmetic; `whisper` is the file format;
-//! `slab` is our own store, whose ring stands; `name`, `glob` and `find` are the names and the tree; `ini` and `schema` are the rules for new series; `catalogue`,
-//! `handles` and `lock` are what an open `store` keeps. Invariants: no name leads out of the store's folder, a file that
-//! fails loses its own points only, and every point that is not written is counted by reason.
+//! In reading order: `time`, `gap`, `retention`, `ring` and `rollup` are the arithmetic; `name` and `glob` are the names,
+//! `ini` and `schema` the rules for new series; `store` is the one interface to whatever keeps series. `catalogue`, `counters`
+//! and `lock` are what any open store keeps; `whisper` is the file format and `whisper_store` a folder of such files; `slab`
+//! is our own store, whose ring stands.
+//!
+//! Invariants: no name leads out of the store's folder, a file that fails loses its own points only, and every point that
+//! is not written is counted by reason.
 #![deny(unsafe_code)]
 
 mod catalogue;
-pub mod counters;
+mod counters;
 pub mod error;
-mod find;
 pub mod gap;
 mod glob;
-mod handles;
 mod ini;
 mod lock;
 pub mod name;
@@ -26,16 +27,16 @@ pub mod slab;
 mod store;
 pub mod time;
 pub mod whisper;
+mod whisper_store;
 
 pub use catalogue::SeriesId;
-pub use counters::Counters;
+pub use counters::Counts;
 pub use error::Error;
-pub use find::Node;
 pub use gap::{GAP, is_gap};
 pub use name::NameError;
 pub use retention::{Archive, Retention, RetentionError};
 pub use rollup::Rollup;
 pub use schema::{Rules, Settings};
-pub use store::{Point, Store, StoreLimits, WriteReport};
+pub use store::{Fetched, Node, Point, Store, WriteReport};
 pub use time::{Step, Timestamp, Window};
-pub use whisper::Fetched;
+pub use whisper_store::{StoreLimits, WhisperStore};

@@ -10,7 +10,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use tower::ServiceExt;
-use tsdb::Store;
+use tsdb::WhisperStore;
 
 /// An answer larger than this is a mistake in the question.
 const ANSWER_BYTES_MAX: u64 = 1 << 30;
@@ -46,7 +46,7 @@ fn from_server(server: &str, path: &str) -> Result<Vec<u8>> {
 }
 
 fn from_tree(tree: &Path, path: &str) -> Result<Vec<u8>> {
-    let store = Store::open_read_only(tree)?;
+    let store = WhisperStore::open_read_only(tree)?;
     let app = App::new(Arc::new(store), clock::now);
     let runtime = tokio::runtime::Runtime::new().context("start the evaluation")?;
     runtime.block_on(async {

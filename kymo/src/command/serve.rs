@@ -4,13 +4,14 @@
 use super::{signal, taken};
 use crate::cli::ServeArgs;
 use crate::clock;
+use crate::commits::Commits;
 use crate::config::pipeline::Plan;
 use crate::config::{Settings, own_tree};
 use crate::journal::Journal;
 use crate::own_series::{OwnSeries, Stages};
 use anyhow::{Context, Result};
 use render::app::Listening;
-use render::{App, Catalogue, http};
+use render::{App, http};
 use statsd_agent::listen::socket::raise_descriptor_limit;
 use statsd_agent::{Agent, Sinks};
 use std::net::{SocketAddr, TcpListener};
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tsdb::{Rules, Step, Store, StoreLimits};
+use tsdb::{Rules, Step, Store, StoreLimits, WhisperStore};
 
 /// Runs until a signal says stop. The stages start from the store up to the wire, and stop from the wire down to the
 /// store, so that nothing arrives that has nowhere to go.
@@ -31,6 +32,7 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
     let _ = raise_descriptor_limit();
 
     let (own, store) = open_stores(&settings, plan.rules, plan.step, plan.store)?;
+    let commits = Commits::start([Arc::clone(&store), Arc::clone(&own)]);
     let listener = TcpListener::bind(settings.http).with_context(|| format!("listen on http://{}", settings.http))?;
     let http = listener.local_addr().context("ask for the HTTP address")?;
     let taken_until_ms = taken::until_ms(&settings.data, clock::millis());
@@ -39,17 +41,18 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
     let sinks = Sinks { store: Some(Arc::clone(&store)), teller: Some(teller), ..Sinks::default() };
     let agent = Agent::start(&plan.agent, sinks, clock::millis).context("start the agent")?;
     let counters = Arc::clone(agent.counters());
-    let stages = Stages { agent: Arc::clone(&counters), store: Arc::clone(&store), http };
+    let stages =
+        Stages { agent: Arc::clone(&counters), store: Arc::clone(&store), uncommitted: commits.uncommitted(), http };
     let own_series = OwnSeries::start(stages.clone(), Arc::clone(&own), plan.interval, taken_until_ms);
     let listening = Listening { statsd: agent.statsd_addr(), carbon: agent.carbon_addrs().first().copied() };
     let pickle = agent.carbon_addrs().last().copied();
     let app = App {
-        own: Arc::clone(&own) as Arc<dyn Catalogue>,
+        own: Arc::new(Arc::clone(&own)),
         health: Arc::new(move || stages.health()),
         listening: listening.clone(),
         limits: plan.http,
         version: env!("CARGO_PKG_VERSION"),
-        ..App::new(Arc::clone(&store) as Arc<dyn Catalogue>, clock::now)
+        ..App::new(Arc::new(Arc::clone(&store)), clock::now)
     };
     let server = Server::start(listener, app)?;
 
@@ -60,6 +63,7 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
     journal.end();
     own_series.stop();
     server.stop();
+    commits.stop();
     store.sync();
     own.sync();
     taken::note(&settings.data, counters.flushed_at_secs.get())?;
@@ -68,16 +72,21 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
 
 /// kymo's own store and the one that points go to: one and the same unless a foreign tree was named, which the rules
 /// that were read are for, then.
-fn open_stores(settings: &Settings, rules: Rules, step: Step, limits: StoreLimits) -> Result<(Arc<Store>, Arc<Store>)> {
+fn open_stores(
+    settings: &Settings,
+    rules: Rules,
+    step: Step,
+    limits: StoreLimits,
+) -> Result<(Arc<dyn Store>, Arc<dyn Store>)> {
     let own = own_tree(&settings.data);
     match &settings.whisper {
         Some(tree) => {
-            let own = Store::open(&own, Rules::default().at_step(step), limits)?;
-            Ok((Arc::new(own), Arc::new(Store::open(tree, rules, limits)?)))
+            let own = WhisperStore::open(&own, Rules::default().at_step(step), limits)?;
+            Ok((Arc::new(own), Arc::new(WhisperStore::open(tree, rules, limits)?)))
         }
         None => {
-            let own = Arc::new(Store::open(&own, rules, limits)?);
-            Ok((Arc::clone(&own), own))
+            let own = Arc::new(WhisperStore::open(&own, rules, limits)?);
+            Ok((Arc::clone(&own) as Arc<dyn Store>, own))
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use thirtyfour::error::WebDriverResult;
 use thirtyfour::extensions::query::ElementQueryable;
 use thirtyfour::prelude::*;
-use tsdb::{Point, Rules, Store, StoreLimits, Timestamp};
+use tsdb::{Point, Rules, Store, StoreLimits, Timestamp, WhisperStore};
 
 const NOW: Timestamp = Timestamp(1_712_068_640);
 const HOSTILE: &str = "evil.<img src=x onerror=alert(1)>";
@@ -243,7 +243,7 @@ fn climbing(at: i64) -> i64 {
 async fn serve(
     data: &std::path::Path,
 ) -> (std::net::SocketAddr, tokio::sync::oneshot::Sender<()>, tokio::task::JoinHandle<std::io::Result<()>>) {
-    let store = Store::open(data, Rules::default(), StoreLimits::default()).expect("the store opens");
+    let store = WhisperStore::open(data, Rules::default(), StoreLimits::default()).expect("the store opens");
     let mut points = Vec::new();
     for (name, value) in [
         ("servers.web01.cpu", climbing as fn(i64) -> i64),

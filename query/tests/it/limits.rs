@@ -9,10 +9,12 @@ use tsdb::{Step, Timestamp, Window};
 
 const NOW: Timestamp = Timestamp(1_712_068_643);
 
-/// A hundred series of a year's minutes each, all named by any pattern with a star; counts its fetches.
+/// A hundred series of a year's minutes each, all named by any pattern with a star; counts its fetches and the
+/// calls that they came in.
 #[derive(Default)]
 struct Plenty {
     fetches: AtomicUsize,
+    calls: AtomicUsize,
 }
 
 impl Source for Plenty {
@@ -32,6 +34,11 @@ impl Source for Plenty {
         let (start, end) = (from.floor(step) + 60, window.until.min(now).floor(step) + 60);
         let values = (start.0..end.0).step_by(60).map(|at| (at % 7) as f64).collect();
         Ok(Some(Fetched { start, end, step, values }))
+    }
+
+    fn fetch_many(&self, names: &[&str], window: Window, now: Timestamp) -> Vec<Result<Option<Fetched>, SourceError>> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        names.iter().map(|name| self.fetch(name, window, now)).collect()
     }
 }
 
@@ -89,6 +96,7 @@ fn a_name_and_window_is_read_once_for_all_targets() {
     let answer = ask(&source, &targets, "-1h", Limits::default()).unwrap();
     assert_eq!(answer.series.len(), 401);
     assert_eq!(source.fetches.load(Ordering::Relaxed), 200, "the plain window, and the one of both moving averages");
+    assert_eq!(source.calls.load(Ordering::Relaxed), 2, "all series of a window at once");
     assert_eq!(answer.cost.series, 500);
 }
 

@@ -6,16 +6,16 @@
 use conformance::{Score, cases, fixture};
 use jiff::tz::TimeZone;
 use query::attime::{self, TimeError};
-use query::{Answer, Limits, Request, Series, consolidate, functions};
+use query::{Answer, Limits, Request, Series, Source, consolidate, functions};
 use serde_json::Value;
-use tsdb::{Store, Timestamp, is_gap};
+use tsdb::{Timestamp, WhisperStore, is_gap};
 
 #[test]
 fn recorded_render_answers() {
     let Some(cases) = cases("render.jsonl") else { return };
     let folder = tempfile::tempdir().unwrap();
     fixture::write(folder.path()).unwrap();
-    let store = Store::open_read_only(folder.path()).unwrap();
+    let store = WhisperStore::open_read_only(folder.path()).unwrap();
     let (mut score, mut quirks, mut skipped) = (Score::default(), (0, 0), 0);
     for case in cases.iter().filter(|case| case["path"] == "/render" && case["cmp"] == "render") {
         let asked = Asked::new(case);
@@ -43,7 +43,7 @@ fn recorded_render_answers() {
 fn windows_without_end_are_answered() {
     let folder = tempfile::tempdir().unwrap();
     fixture::write(folder.path()).unwrap();
-    let store = Store::open_read_only(folder.path()).unwrap();
+    let store = WhisperStore::open_read_only(folder.path()).unwrap();
     for window in ["9223372036854775807", "99999", "\"999999999d\"", "\"1y\""] {
         let targets = vec![format!("summarize(movingAverage(ramp.saw,{window}),\"5min\")")];
         let asked = Asked { targets, params: Vec::new() };
@@ -79,7 +79,7 @@ impl Asked {
         self.targets.iter().all(|target| target.match_indices('(').all(|(at, _)| known(&target[..at])))
     }
 
-    fn answer(&self, store: &Store) -> Result<Vec<Series>, String> {
+    fn answer(&self, store: &dyn Source) -> Result<Vec<Series>, String> {
         let zone = self.param("tz").and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
         let now = Timestamp(fixture::NOW);
         let now = self.param("now").map_or(Ok(now), |text| attime::parse(text, now, &zone));

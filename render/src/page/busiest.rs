@@ -73,8 +73,12 @@ pub fn choose(source: &dyn Source, names: &[String], now: Timestamp, count: usiz
     }
     let every = subjects.len().div_ceil(SUBJECTS_MAX).max(1);
     let mut kinds: BTreeMap<Kind, Vec<(f64, Panel)>> = BTreeMap::new();
-    for subject in subjects.into_values().step_by(every) {
-        if let Some(busyness) = busyness(source, &subject, now) {
+    let subjects: Vec<Subject> = subjects.into_values().step_by(every).collect();
+    let judged_by: Vec<&str> = subjects.iter().map(|subject| &*subject.judged_by).collect();
+    let read = source.fetch_many(&judged_by, Window { from: now - JUDGED_SECS, until: now }, now);
+    for (subject, fetched) in subjects.into_iter().zip(read) {
+        let Ok(Some(fetched)) = fetched else { continue };
+        if let Some(busyness) = busyness(subject.kind, &fetched.values) {
             kinds.entry(subject.kind).or_default().push((busyness, subject.panel));
         }
     }
@@ -139,15 +143,13 @@ fn subject_of(name: &str) -> Option<Subject> {
 }
 
 /// `None` when the series has had no value of late.
-fn busyness(source: &dyn Source, subject: &Subject, now: Timestamp) -> Option<f64> {
-    let window = Window { from: now - JUDGED_SECS, until: now };
-    let fetched = source.fetch(&subject.judged_by, window, now).ok()??;
-    let present: Vec<f64> = fetched.values.iter().copied().filter(|value| value.is_finite()).collect();
+fn busyness(kind: Kind, values: &[f64]) -> Option<f64> {
+    let present: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
     if present.is_empty() {
         return None;
     }
-    let slots = fetched.values.len() as f64;
-    Some(match subject.kind {
+    let slots = values.len() as f64;
+    Some(match kind {
         Kind::Counter | Kind::Timer => present.iter().sum::<f64>() / slots,
         // Presence breaks the tie between values that never change.
         Kind::Level | Kind::Plain => {

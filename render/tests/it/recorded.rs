@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use tsdb::{Store, Timestamp};
+use tsdb::{Timestamp, WhisperStore};
 
 /// The areas that this crate answers for; the others are query's, and tested there.
 const AREAS: [&str; 10] = ["find", "expand", "index", "format", "error", "image", "grafana", "misc", "time", "points"];
@@ -23,7 +23,7 @@ fn recorded_http_answers() {
     let Some(cases) = cases("render.jsonl") else { return };
     let folder = tempfile::tempdir().unwrap();
     fixture::write(folder.path()).unwrap();
-    let store = Store::open_read_only(folder.path()).unwrap();
+    let store = WhisperStore::open_read_only(folder.path()).unwrap();
     let server = Server::start(App::new(Arc::new(store), || Timestamp(fixture::NOW)));
     let (mut score, mut quirks, mut skipped) = (Score::default(), (0, 0), 0);
     for case in cases.iter().filter(|case| AREAS.contains(&text(case, "area"))) {

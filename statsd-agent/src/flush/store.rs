@@ -19,7 +19,7 @@ pub enum Stored {
 
 /// The store's side of an outlet.
 pub struct StoreOut {
-    store: Arc<Store>,
+    store: Arc<dyn Store>,
     points: Vec<Point>,
     name: Vec<u8>,
     refused: u64,
@@ -27,7 +27,7 @@ pub struct StoreOut {
 
 impl StoreOut {
     /// Nothing to write yet.
-    pub fn new(store: Arc<Store>) -> StoreOut {
+    pub fn new(store: Arc<dyn Store>) -> StoreOut {
         StoreOut { store, points: Vec::new(), name: Vec::new(), refused: 0 }
     }
 
@@ -45,12 +45,14 @@ impl StoreOut {
         }
     }
 
-    /// Writes the points of the flush.
+    /// Writes the points of the flush and commits them.
     pub(crate) fn write(&mut self, now_secs: i64, counters: &Counters) {
         counters.points_refused.add(std::mem::take(&mut self.refused));
         // The store wants each file's points together; sorting here spares it a copy.
         self.points.sort_by_key(|point| point.series);
         self.store.write(Timestamp(now_secs), &self.points);
         self.points.clear();
+        // The store tries again at the next commit and tells of the failure itself.
+        let _ = self.store.commit(Timestamp(now_secs));
     }
 }

@@ -12,7 +12,7 @@ use tsdb::{Point, Store, Timestamp};
 
 /// Lines to points. Each thread has its own.
 pub struct CarbonReceiver {
-    store: Arc<Store>,
+    store: Arc<dyn Store>,
     shared: Arc<Shared>,
     clock: fn() -> u64,
     points: Vec<Point>,
@@ -20,7 +20,7 @@ pub struct CarbonReceiver {
 
 impl CarbonReceiver {
     /// A receiver that writes to this store.
-    pub fn new(store: Arc<Store>, shared: Arc<Shared>, clock: fn() -> u64) -> CarbonReceiver {
+    pub fn new(store: Arc<dyn Store>, shared: Arc<Shared>, clock: fn() -> u64) -> CarbonReceiver {
         CarbonReceiver { store, shared, clock, points: Vec::new() }
     }
 

@@ -7,16 +7,16 @@ use statsd_agent::{Config, Sinks};
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::sync::Arc;
-use tsdb::{Rules, Store, StoreLimits, Timestamp, Window, is_gap};
+use tsdb::{Rules, Store, StoreLimits, Timestamp, WhisperStore, Window, is_gap};
 
-fn store() -> (tempfile::TempDir, Arc<Store>) {
+fn store() -> (tempfile::TempDir, Arc<dyn Store>) {
     let folder = tempfile::tempdir().expect("a folder");
-    let store = Store::open(folder.path(), Rules::default(), StoreLimits::default()).expect("a store");
+    let store = WhisperStore::open(folder.path(), Rules::default(), StoreLimits::default()).expect("a store");
     (folder, Arc::new(store))
 }
 
 /// The values of the last hours.
-fn values(store: &Store, name: &str) -> Vec<f64> {
+fn values(store: &dyn Store, name: &str) -> Vec<f64> {
     let now = Timestamp((clock() / 1000) as i64 + 7200);
     let window = Window { from: now - 4 * 3600, until: now };
     let fetched = store.fetch(name, window, now).expect("readable").unwrap_or_else(|| panic!("no series {name}"));

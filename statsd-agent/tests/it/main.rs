@@ -1,6 +1,7 @@
 //! The agent as its callers see it: real sockets on free ports, real threads, a Graphite that listens.
 
 mod carbon;
+mod commits;
 mod echo;
 mod edges;
 mod streams;

@@ -5,20 +5,8 @@ use super::file::{POINT_BYTES, Ring, Scratch, Whisper, decode_point};
 use crate::error::Error;
 use crate::gap::GAP;
 use crate::ring::slot;
+use crate::store::Fetched;
 use crate::time::{Step, Timestamp, Window};
-
-/// Values of one archive, one per step.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Fetched {
-    /// The moment of the first value.
-    pub start: Timestamp,
-    /// The end, exclusive.
-    pub end: Timestamp,
-    /// From one value to the next.
-    pub step: Step,
-    /// The values; [`GAP`] where nothing was written.
-    pub values: Vec<f64>,
-}
 
 /// Which archive to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,7 +24,7 @@ mod update_many;
 
 pub use compressed::{CompressedArchive, CompressedHeader, Method, compressed_info, compressed_points};
 pub use create::{CreateOptions, Fill, create};
-pub use fetch::{Fetched, Resolution};
+pub use fetch::Resolution;
 pub use header::{Header, Located};
 pub use raw::{RawArchive, RawFile, RawHeader};
 pub use resize::{Migration, OldFile, OldPoints, ResizeOptions, resize, resize_into};
@@ -36,6 +36,7 @@ pub(crate) use update_many::Overrun;
 
 use crate::error::Error;
 use crate::rollup::Rollup;
+use crate::store::Fetched;
 use crate::time::{Timestamp, Window};
 use std::path::Path;
 

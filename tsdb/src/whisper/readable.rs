@@ -1,10 +1,11 @@
 //! A file to read, in whichever of the two formats it is.
 
 use super::compressed::Compressed;
-use super::fetch::{Fetched, Resolution};
+use super::fetch::Resolution;
 use super::file::{Scratch, Whisper};
 use crate::error::Error;
 use crate::retention::Archive;
+use crate::store::Fetched;
 use crate::time::{Timestamp, Window};
 use std::path::Path;
 

@@ -3,7 +3,7 @@
 //! enough, which can be a finer one than the one it is about to copy.
 
 use super::create::{CreateOptions, Fill, create};
-use super::fetch::{Fetched, Resolution};
+use super::fetch::Resolution;
 use super::file::{Scratch, Whisper};
 use super::header::{Header, Located};
 use super::tools::{known_points, timed};
@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::gap::is_gap;
 use crate::retention::Retention;
 use crate::rollup::Rollup;
+use crate::store::Fetched;
 use crate::time::{Timestamp, Window};
 use std::ffi::OsString;
 use std::fs;

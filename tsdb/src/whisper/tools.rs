@@ -1,12 +1,13 @@
 //! What whisper's command-line tools do with whole files: merge, fill and diff. Their odd
 //! habits are kept, because scripts are built on them.
 
-use super::fetch::{Fetched, Resolution};
+use super::fetch::Resolution;
 use super::file::{Scratch, Whisper};
 use super::header::Located;
 use super::update_many::Overrun;
 use crate::error::Error;
 use crate::gap::{GAP, is_gap};
+use crate::store::Fetched;
 use crate::time::{Timestamp, Window};
 use std::path::Path;
 

@@ -6,16 +6,16 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use tsdb::{Error, Node, Rules, Store, StoreLimits};
+use tsdb::{Error, Node, Rules, Store, StoreLimits, WhisperStore};
 
 /// A store over empty files: find opens none of them.
-fn store(root: &Path, names: &[&str]) -> Store {
+fn store(root: &Path, names: &[&str]) -> WhisperStore {
     for name in names {
         let path = root.join(name.replace('.', "/") + ".wsp");
         fs::create_dir_all(path.parent().expect("a folder")).expect("writable");
         fs::write(path, b"").expect("writable");
     }
-    Store::open_read_only(root).expect("readable")
+    WhisperStore::open_read_only(root).expect("readable")
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn recorded_patterns() {
     score.finish("find");
 }
 
-fn check_expand(store: &Store, case: &Value, expected: &Value) -> Result<(), String> {
+fn check_expand(store: &dyn Store, case: &Value, expected: &Value) -> Result<(), String> {
     let leaves_only = param(case, "leavesOnly") == Some("1");
     let expand = |query: &str| {
         let nodes = store.find(query).expect("a small pattern").into_iter();
@@ -56,7 +56,7 @@ fn check_expand(store: &Store, case: &Value, expected: &Value) -> Result<(), Str
     same(&Vec::from_iter(all), &texts(&expected["results"]))
 }
 
-fn check_json(store: &Store, case: &Value, expected: &Value) -> Result<(), String> {
+fn check_json(store: &dyn Store, case: &Value, expected: &Value) -> Result<(), String> {
     let expected = expected
         .as_array()
         .expect("a list")
@@ -66,7 +66,7 @@ fn check_json(store: &Store, case: &Value, expected: &Value) -> Result<(), Strin
 }
 
 /// Branches, then the leaves of other names, each sorted by name.
-fn check_tree(store: &Store, case: &Value, expected: &Value) -> Result<(), String> {
+fn check_tree(store: &dyn Store, case: &Value, expected: &Value) -> Result<(), String> {
     let leaves_only = param(case, "leavesOnly") == Some("1");
     let name = |node: &Node| node.path.rsplit('.').next().unwrap_or_default().to_owned();
     let (leaves, mut branches): (Vec<Node>, Vec<Node>) = find(store, case).into_iter().partition(|node| node.leaf);
@@ -80,7 +80,7 @@ fn check_tree(store: &Store, case: &Value, expected: &Value) -> Result<(), Strin
     same(&got, &expected)
 }
 
-fn find(store: &Store, case: &Value) -> Vec<Node> {
+fn find(store: &dyn Store, case: &Value) -> Vec<Node> {
     store.find(params(case, "query").last().expect("a query")).expect("a small pattern")
 }
 
@@ -109,7 +109,7 @@ fn param<'a>(case: &'a Value, name: &str) -> Option<&'a str> {
 }
 
 #[track_caller]
-fn check(store: &Store, pattern: &str, expected: &[&str]) {
+fn check(store: &dyn Store, pattern: &str, expected: &[&str]) {
     let nodes = store.find(pattern).expect("a small pattern");
     let paths: Vec<String> =
         nodes.into_iter().map(|node| if node.leaf { node.path } else { node.path + "/" }).collect();
@@ -171,7 +171,7 @@ fn is_bounded() {
     let folder = tempfile::tempdir().unwrap();
     store(folder.path(), &NAMES);
     let limits = StoreLimits { expansions: 10, nodes: 5, ..StoreLimits::default() };
-    let store = Store::open(folder.path(), Rules::default(), limits).unwrap();
+    let store = WhisperStore::open(folder.path(), Rules::default(), limits).unwrap();
     assert!(matches!(store.find("{a,b}{a,b}{a,b}{a,b}"), Err(Error::TooManyExpansions { limit: 10, .. })));
     assert!(matches!(store.find("*.*"), Err(Error::TooManyNodes { limit: 5, .. })));
     assert!(matches!(store.find("deep.**.x"), Err(Error::TooManyNodes { .. })));

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::path::Path;
 use tsdb::whisper::{self, CreateOptions, Resolution};
-use tsdb::{Point, Retention, Rules, Store, StoreLimits, Timestamp, Window, is_gap};
+use tsdb::{Point, Retention, Rules, Store, StoreLimits, Timestamp, WhisperStore, Window, is_gap};
 
 const STEP: i64 = 10;
 const POINTS: i64 = 12;
@@ -96,7 +96,7 @@ proptest! {
         let folder = tempfile::tempdir().expect("a folder");
         let rules = "[a]\npattern = .\nretentions = 10s:1m,20s:2m,1m:6m\n";
         let rules = Rules::parse(Some((Path::new("schemas"), rules)), Some((Path::new("aggregation"), ""))).expect("rules");
-        let store = Store::open(folder.path(), rules, StoreLimits::default()).expect("a store");
+        let store = WhisperStore::open(folder.path(), rules, StoreLimits::default()).expect("a store");
         let series = store.resolve("kept").expect("a name");
         let twin = folder.path().join("twin.wsp");
         let retention = Retention::parse("10s:1m,20s:2m,1m:6m").expect("valid");

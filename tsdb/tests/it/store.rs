@@ -4,28 +4,31 @@ use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
-use tsdb::{Error, GAP, NameError, Point, Rules, SeriesId, Store, StoreLimits, Timestamp, Window, WriteReport, is_gap};
+use tsdb::{
+    Error, GAP, NameError, Point, Rules, SeriesId, Store, StoreLimits, Timestamp, WhisperStore, Window, WriteReport,
+    is_gap,
+};
 
 const NOW: Timestamp = Timestamp(1_700_000_000);
 
-fn open(root: &Path) -> Store {
+fn open(root: &Path) -> WhisperStore {
     let schemas = "[a]\npattern = ^short\nretentions = 10s:1m,1m:10m\n[b]\npattern = .\nretentions = 10s:10m,1m:1h\n";
     let aggregation = "[sum]\npattern = count$\nxFilesFactor = 0\naggregationMethod = sum\n";
     let rules = Rules::parse(Some((Path::new("s"), schemas)), Some((Path::new("a"), aggregation))).expect("rules");
-    Store::open(root, rules, StoreLimits::default()).expect("a store")
+    WhisperStore::open(root, rules, StoreLimits::default()).expect("a store")
 }
 
 fn point(series: SeriesId, age: i64, value: f64) -> Point {
     Point { series, at: NOW - age, value }
 }
 
-fn values(store: &Store, name: &str, age: i64) -> Option<Vec<f64>> {
+fn values(store: &dyn Store, name: &str, age: i64) -> Option<Vec<f64>> {
     let window = Window { from: NOW - age, until: NOW };
     store.fetch(name, window, NOW).expect("readable").map(|fetched| fetched.values)
 }
 
 #[track_caller]
-fn check_known(store: &Store, name: &str, age: i64, expected: &[f64]) {
+fn check_known(store: &dyn Store, name: &str, age: i64, expected: &[f64]) {
     let known: Vec<f64> =
         values(store, name, age).expect("a file").into_iter().filter(|value| !is_gap(*value)).collect();
     assert_eq!(known, expected, "{name}");
@@ -51,7 +54,7 @@ fn writes_and_reads_back() {
     assert_eq!(archives.iter().map(|a| (a.step.secs(), a.points)).collect::<Vec<_>>(), [(10, 60), (60, 60)]);
     assert_eq!(store.archives("none").unwrap(), None);
     assert_eq!(store.leaves().unwrap(), ["web.count", "web.load"]);
-    assert_eq!((store.counters().points_written.value(), store.counters().files_created.value()), (3, 2));
+    assert_eq!((store.counters().of("points_written"), store.counters().of("files_created")), (3, 2));
     store.sync();
     assert_eq!(store.recent_errors(), [""; 0]);
 }
@@ -69,10 +72,10 @@ fn one_path_has_one_id() {
     for (name, expected) in refused {
         assert!(matches!(store.resolve(name), Err(Error::Name { reason, .. }) if reason == expected), "{name:?}");
     }
-    assert_eq!(store.counters().names_refused.value(), 3);
+    assert_eq!(store.counters().of("names_refused"), 3);
     let limits = StoreLimits { series: 1, ..StoreLimits::default() };
     let other = tempfile::tempdir().unwrap();
-    let small = Store::open(other.path(), Rules::default(), limits).unwrap();
+    let small = WhisperStore::open(other.path(), Rules::default(), limits).unwrap();
     small.resolve("a").unwrap();
     assert_eq!(small.resolve("a").unwrap(), small.resolve("a").unwrap());
     assert!(matches!(small.resolve("b"), Err(Error::SeriesLimit { limit: 1 })));
@@ -169,7 +172,7 @@ fn no_data_goes_to_a_ghost() {
     fs::remove_file(&path).unwrap();
     assert_eq!(store.write(NOW, &[point(series, 0, 2.0)]).created, 1);
     check_known(&store, "a", 60, &[2.0]);
-    assert_eq!(store.counters().handles_stale.value(), 1);
+    assert_eq!(store.counters().of("handles_stale"), 1);
     // Moved aside: noticed within a minute.
     fs::rename(&path, folder.path().join("a.bak")).unwrap();
     let later = NOW + 61;
@@ -211,24 +214,24 @@ fn tagged_series_lie_where_graphite_looks() {
 fn one_writer_where_the_folder_is_ours() {
     let folder = tempfile::tempdir().unwrap();
     let ours = folder.path().join("ours");
-    let first = Store::open(&ours, Rules::default(), StoreLimits::default()).unwrap();
-    assert!(matches!(Store::open(&ours, Rules::default(), StoreLimits::default()), Err(Error::Locked(_))));
+    let first = WhisperStore::open(&ours, Rules::default(), StoreLimits::default()).unwrap();
+    assert!(matches!(WhisperStore::open(&ours, Rules::default(), StoreLimits::default()), Err(Error::Locked(_))));
     let series = first.resolve("a").unwrap();
     first.write(NOW, &[point(series, 0, 1.0)]);
-    let reader = Store::open_read_only(&ours).unwrap();
+    let reader = WhisperStore::open_read_only(&ours).unwrap();
     check_known(&reader, "a", 60, &[1.0]);
     let series = reader.resolve("a").unwrap();
     assert_eq!(reader.write(NOW, &[point(series, 0, 2.0)]).dropped_read_only, 1);
     check_known(&first, "a", 60, &[1.0]);
     drop(first);
-    Store::open(&ours, Rules::default(), StoreLimits::default()).unwrap();
+    WhisperStore::open(&ours, Rules::default(), StoreLimits::default()).unwrap();
     // A tree that others made is shared.
     let foreign = folder.path().join("foreign");
     fs::create_dir(&foreign).unwrap();
     fs::write(foreign.join("x.wsp"), b"").unwrap();
-    let both = [0, 1].map(|_| Store::open(&foreign, Rules::default(), StoreLimits::default()).unwrap());
+    let both = [0, 1].map(|_| WhisperStore::open(&foreign, Rules::default(), StoreLimits::default()).unwrap());
     assert_eq!(both[0].leaves().unwrap(), ["x"]);
-    assert!(matches!(Store::open_read_only(&folder.path().join("none")), Err(Error::Io { .. })));
+    assert!(matches!(WhisperStore::open_read_only(&folder.path().join("none")), Err(Error::Io { .. })));
 }
 
 #[test]
@@ -252,7 +255,7 @@ fn writers_and_readers_do_not_disturb_each_other() {
         writer.join().unwrap();
     }
     assert_eq!(store.leaves().unwrap().len(), 250);
-    assert_eq!(store.counters().files_created.value(), 250, "each file is made once");
+    assert_eq!(store.counters().of("files_created"), 250, "each file is made once");
     assert!(fs::read_dir(folder.path()).unwrap().all(|entry| {
         let name = entry.unwrap().file_name();
         !name.to_string_lossy().starts_with(".new-")

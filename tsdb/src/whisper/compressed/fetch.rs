@@ -1,12 +1,13 @@
 //! Reading a window of a compressed file. A coarser archive's latest points may still be on their way: they wait in the
 //! buffers of the finer ones, or in a mix in the finest archive, and are rolled up here as go-whisper does when it reads.
 
-use super::super::fetch::{Fetched, Resolution};
+use super::super::fetch::Resolution;
 use super::Compressed;
 use super::header::CompressedArchive;
 use super::method::Method;
 use crate::error::Error;
 use crate::gap::GAP;
+use crate::store::Fetched;
 use crate::time::{Step, Timestamp, Window};
 use std::collections::BTreeMap;
 

@@ -1,61 +1,15 @@
 //! Writing: points are grouped by series, and each series is one file's business from open to the last propagation.
 
-use super::{Access, Point, Store};
+use super::handles::Shard;
+use super::{Access, WhisperStore};
 use crate::catalogue::SeriesId;
 use crate::error::Error;
-use crate::handles::Shard;
 use crate::name::Place;
+use crate::store::{Point, WriteReport};
 use crate::time::Timestamp;
 use crate::whisper::{self, CreateOptions, Overrun, Scratch, Whisper};
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// What became of the points of one call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct WriteReport {
-    /// Points written. Of several in one slot the last given is kept, and all count here.
-    pub written: u64,
-    /// Files made.
-    pub created: u64,
-    /// Points older than the series' retention.
-    pub dropped_old: u64,
-    /// Points too far in the future.
-    pub dropped_future: u64,
-    /// Points of files that are corrupt.
-    pub dropped_broken: u64,
-    /// Points of files in go-whisper's compressed format.
-    pub dropped_compressed: u64,
-    /// Points lost to a full disk or quota.
-    pub dropped_full: u64,
-    /// Points lost to another answer of the system, or of ids that this store did not give.
-    pub dropped_failed: u64,
-    /// Points given to a store that is open for reading only.
-    pub dropped_read_only: u64,
-}
-
-impl WriteReport {
-    /// Points not written.
-    pub fn dropped(&self) -> u64 {
-        self.dropped_old
-            + self.dropped_future
-            + self.dropped_broken
-            + self.dropped_compressed
-            + self.dropped_full
-            + self.dropped_failed
-            + self.dropped_read_only
-    }
-
-    fn drop_for(&mut self, error: &Error, points: u64) {
-        let counter = match error {
-            Error::NotCovered { .. } => &mut self.dropped_old,
-            Error::Corrupt { .. } => &mut self.dropped_broken,
-            Error::Compressed(_) => &mut self.dropped_compressed,
-            error if error.is_full() => &mut self.dropped_full,
-            _ => &mut self.dropped_failed,
-        };
-        *counter += points;
-    }
-}
 
 /// What became of the points of one series.
 #[derive(Default)]
@@ -64,11 +18,10 @@ struct Covered {
     old: u64,
 }
 
-impl Store {
-    /// Writes points of any series in any order; of several in one slot the last given wins. A file is made when its
-    /// first point comes. What is not written is counted by reason; a file that fails loses its own points only, and
-    /// [`Store::recent_errors`] names it.
-    pub fn write(&self, now: Timestamp, points: &[Point]) -> WriteReport {
+impl WhisperStore {
+    /// [`Store::write`](crate::Store::write). A file is made when its first point comes; one that fails loses its own
+    /// points only, and [`Store::recent_errors`](crate::Store::recent_errors) names it.
+    pub(super) fn write_points(&self, now: Timestamp, points: &[Point]) -> WriteReport {
         let mut report = WriteReport::default();
         if self.access == Access::ReadOnly {
             report.dropped_read_only = points.len() as u64;
@@ -79,7 +32,7 @@ impl Store {
             sorted.sort_by_key(|point| point.series);
             self.write_sorted(now, &sorted, &mut report);
         }
-        self.count(&report);
+        self.counters.count(&report);
         report
     }
 
@@ -184,19 +137,6 @@ impl Store {
             Err(Error::Exists(_)) => Ok(false),
             Err(error) => Err(error),
         }
-    }
-
-    fn count(&self, report: &WriteReport) {
-        let counters = &self.counters;
-        counters.points_written.add(report.written);
-        counters.files_created.add(report.created);
-        counters.dropped_old.add(report.dropped_old);
-        counters.dropped_future.add(report.dropped_future);
-        counters.dropped_broken.add(report.dropped_broken);
-        counters.dropped_compressed.add(report.dropped_compressed);
-        counters.dropped_full.add(report.dropped_full);
-        counters.dropped_failed.add(report.dropped_failed);
-        counters.dropped_read_only.add(report.dropped_read_only);
     }
 }
 

@@ -1,28 +1,31 @@
-//! The store: a folder of whisper files, written and read by name. A file that fails loses its own points only; every
-//! point that is not written is counted by reason.
+//! The whisper store: a folder of whisper files, written and read by name. A file that fails loses its own points only;
+//! every point that is not written is counted by reason.
+//!
+//! `write` goes from points to files, `handles` keeps those open, `tree` finds names among them.
 
+mod handles;
+mod tree;
 mod write;
 
-pub use write::WriteReport;
-
 use crate::catalogue::{Catalogue, SeriesId};
-use crate::counters::Counters;
+use crate::counters::{Counters, Counts};
 use crate::error::Error;
-use crate::find::{Bounds, Node, Tree};
-use crate::handles::Handles;
 use crate::lock::FolderLock;
 use crate::name::{NameError, Place, canonical, clip};
 use crate::retention::Archive;
 use crate::schema::Rules;
+use crate::store::{Fetched, Node, Point, Store, WriteReport};
 use crate::time::{Timestamp, Window};
-use crate::whisper::{Fetched, Fill, Readable, Resolution, Scratch};
+use crate::whisper::{Fill, Readable, Resolution, Scratch};
+use handles::Handles;
 use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use tree::{Bounds, Tree};
 
 /// A folder of whisper files. All methods take `&self` and may be called from many threads.
-pub struct Store {
+pub struct WhisperStore {
     root: PathBuf,
     rules: Rules,
     limits: StoreLimits,
@@ -68,46 +71,35 @@ impl Default for StoreLimits {
     }
 }
 
-/// One value of one series.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Point {
-    /// Whose.
-    pub series: SeriesId,
-    /// When.
-    pub at: Timestamp,
-    /// The value.
-    pub value: f64,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Access {
     ReadWrite,
     ReadOnly,
 }
 
-impl Store {
+impl WhisperStore {
     /// Opens a folder to read and write; it is made if need be. A folder that is empty or was ours before is locked
     /// against other writers; a foreign tree is not.
     ///
     /// # Errors
     /// The folder cannot be made or listed, or another writer holds it.
-    pub fn open(root: &Path, rules: Rules, limits: StoreLimits) -> Result<Store, Error> {
+    pub fn open(root: &Path, rules: Rules, limits: StoreLimits) -> Result<WhisperStore, Error> {
         fs::create_dir_all(root).map_err(Error::io("create", root))?;
         let lock = FolderLock::take(root)?;
-        Ok(Store::new(root, rules, limits, Access::ReadWrite, lock))
+        Ok(WhisperStore::new(root, rules, limits, Access::ReadWrite, lock))
     }
 
     /// Opens a folder to read; nothing in it is touched, and points written are dropped and counted.
     ///
     /// # Errors
     /// The folder is not there or cannot be listed.
-    pub fn open_read_only(root: &Path) -> Result<Store, Error> {
+    pub fn open_read_only(root: &Path) -> Result<WhisperStore, Error> {
         fs::read_dir(root).map_err(Error::io("list", root))?;
-        Ok(Store::new(root, Rules::default(), StoreLimits::default(), Access::ReadOnly, None))
+        Ok(WhisperStore::new(root, Rules::default(), StoreLimits::default(), Access::ReadOnly, None))
     }
 
-    fn new(root: &Path, rules: Rules, limits: StoreLimits, access: Access, lock: Option<FolderLock>) -> Store {
-        Store {
+    fn new(root: &Path, rules: Rules, limits: StoreLimits, access: Access, lock: Option<FolderLock>) -> WhisperStore {
+        WhisperStore {
             root: root.to_owned(),
             rules,
             limits,
@@ -118,96 +110,6 @@ impl Store {
             errors: Mutex::default(),
             _lock: lock,
         }
-    }
-
-    /// The id of a series, for [`Store::write`]. No file is made yet. Names that mean the same path (`a..b`, `a.b`; tags
-    /// in another order) have one id, which stays valid as long as the process lives.
-    ///
-    /// # Errors
-    /// The name can have no path, or there are as many series as may be.
-    pub fn resolve(&self, name: &str) -> Result<SeriesId, Error> {
-        let resolved = canonical(name)
-            .map_err(|reason| name_error(name, reason))
-            .and_then(|canonical| self.catalogue.resolve(&canonical));
-        resolved.inspect_err(|_| self.counters.names_refused.add(1))
-    }
-
-    /// The canonical name of a series; `None` for an id of another store.
-    pub fn name(&self, series: SeriesId) -> Option<std::sync::Arc<str>> {
-        self.catalogue.name(series)
-    }
-
-    /// How many series were resolved.
-    pub fn series_count(&self) -> usize {
-        self.catalogue.len()
-    }
-
-    /// The nodes that a pattern of Graphite's matches in the tree as it is now, sorted by path.
-    ///
-    /// # Errors
-    /// The pattern stands for more than the limits allow.
-    pub fn find(&self, pattern: &str) -> Result<Vec<Node>, Error> {
-        self.tree().find(pattern)
-    }
-
-    /// Every series in the tree as it is now, sorted; tagged ones by their own path (`_tagged.abc.def.…`).
-    ///
-    /// # Errors
-    /// There are more than the limits allow.
-    pub fn leaves(&self) -> Result<Vec<String>, Error> {
-        self.tree().leaves()
-    }
-
-    /// The archives of a series; `None` when there is no file.
-    ///
-    /// # Errors
-    /// The file is corrupt or cannot be read.
-    pub fn archives(&self, name: &str) -> Result<Option<Vec<Archive>>, Error> {
-        Ok(self.open_to_read(name)?.map(|file| file.archives()))
-    }
-
-    /// The values of a series in a window, from the finest archive that reaches back to its start; `None` when there is
-    /// no file, or when it can hold none of the window.
-    ///
-    /// # Errors
-    /// The window ends before it begins, or the file is corrupt or cannot be read.
-    pub fn fetch(&self, name: &str, window: Window, now: Timestamp) -> Result<Option<Fetched>, Error> {
-        // A series that is written here is read between its writes, never during one.
-        let shard = canonical(name).ok().and_then(|name| self.catalogue.known(&name)).map(|id| self.handles.lock(id));
-        let Some(file) = self.open_to_read(name)? else { return Ok(None) };
-        let fetched = file.fetch(&mut Scratch::default(), window, now, Resolution::Finest);
-        drop(shard);
-        fetched
-    }
-
-    /// Hands what was written through kept handles to the disk.
-    pub fn sync(&self) {
-        self.handles.for_unsynced(|file| {
-            if let Err(source) = file.file().sync_data() {
-                self.remember(&Error::io("sync", file.path())(source), file.path());
-            }
-        });
-    }
-
-    /// What the store counts.
-    pub fn counters(&self) -> &Counters {
-        &self.counters
-    }
-
-    /// The last error of each file that failed lately, the latest last; each names its file.
-    pub fn recent_errors(&self) -> Vec<String> {
-        let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
-        errors.iter().map(|(_, text)| text.clone()).collect()
-    }
-
-    /// The rules for new series.
-    pub fn rules(&self) -> &Rules {
-        &self.rules
-    }
-
-    /// The folder.
-    pub fn root(&self) -> &Path {
-        &self.root
     }
 
     fn tree(&self) -> Tree<'_> {
@@ -250,6 +152,72 @@ impl Store {
             errors.pop_front();
         }
         errors.push_back((path.to_owned(), error.chain()));
+    }
+}
+
+impl Store for WhisperStore {
+    fn resolve(&self, name: &str) -> Result<SeriesId, Error> {
+        let resolved = canonical(name)
+            .map_err(|reason| name_error(name, reason))
+            .and_then(|canonical| self.catalogue.resolve(&canonical));
+        resolved.inspect_err(|_| self.counters.names_refused.add(1))
+    }
+
+    fn name(&self, series: SeriesId) -> Option<Arc<str>> {
+        self.catalogue.name(series)
+    }
+
+    fn series_count(&self) -> usize {
+        self.catalogue.len()
+    }
+
+    fn write(&self, now: Timestamp, points: &[Point]) -> WriteReport {
+        self.write_points(now, points)
+    }
+
+    /// Nothing is left to do: what pwrite took lies in the system's cache, where a kill of the process cannot reach it.
+    /// A loss of power may take what the system had not written yet.
+    fn commit(&self, _now: Timestamp) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// For the files that are kept open.
+    fn sync(&self) {
+        self.handles.for_unsynced(|file| {
+            if let Err(source) = file.file().sync_data() {
+                self.remember(&Error::io("sync", file.path())(source), file.path());
+            }
+        });
+    }
+
+    fn find(&self, pattern: &str) -> Result<Vec<Node>, Error> {
+        self.tree().find(pattern)
+    }
+
+    fn leaves(&self) -> Result<Vec<String>, Error> {
+        self.tree().leaves()
+    }
+
+    fn archives(&self, name: &str) -> Result<Option<Vec<Archive>>, Error> {
+        Ok(self.open_to_read(name)?.map(|file| file.archives()))
+    }
+
+    fn fetch(&self, name: &str, window: Window, now: Timestamp) -> Result<Option<Fetched>, Error> {
+        // A series that is written here is read between its writes, never during one.
+        let shard = canonical(name).ok().and_then(|name| self.catalogue.known(&name)).map(|id| self.handles.lock(id));
+        let Some(file) = self.open_to_read(name)? else { return Ok(None) };
+        let fetched = file.fetch(&mut Scratch::default(), window, now, Resolution::Finest);
+        drop(shard);
+        fetched
+    }
+
+    fn counters(&self) -> Counts {
+        self.counters.all()
+    }
+
+    fn recent_errors(&self) -> Vec<String> {
+        let errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        errors.iter().map(|(_, text)| text.clone()).collect()
     }
 }
 

@@ -7,18 +7,10 @@ use crate::counters::Counters;
 use crate::error::Error;
 use crate::glob::{Glob, expand_braces, has_wildcard};
 use crate::name::{EXTENSION, Place, canonical, clip, is_tagged};
+use crate::store::Node;
 use std::collections::BTreeSet;
 use std::fs::{self, DirEntry};
 use std::path::Path;
-
-/// A name that a pattern matches. A name that is both leaf and branch gives two nodes, the branch first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Node {
-    /// The whole name, dotted.
-    pub path: String,
-    /// Whether it is a series; else there are names below it.
-    pub leaf: bool,
-}
 
 /// Bounds on one search.
 #[derive(Clone, Copy, Debug)]
