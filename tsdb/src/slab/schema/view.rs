@@ -12,7 +12,7 @@ use crate::slab::rolled::Rolled;
 use crate::slab::segment::Key;
 use crate::slab::spans::Spans;
 use crate::time::{Timestamp, Window};
-use crate::whisper::Fetched;
+use crate::store::Fetched;
 use std::sync::Arc;
 
 /// All fields of a rolled-up slot.
