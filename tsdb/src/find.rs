@@ -1,7 +1,8 @@
-//! Find: which nodes of a tree a pattern names. The folders are listed as they are now, so that a file which another
-//! program adds is seen at once. The answers are those of graphite-web's standard finder with its default settings,
-//! including this: `**` as the first node stands for the top folder alone, because there the finder cuts one character
-//! too many off the paths that it walked. Below the top, `**` is any depth.
+//! Find: which nodes of a tree a pattern names. [`Search`] walks any tree that can say what a branch holds: the folders
+//! of [`Tree`], listed as they are now, so that a file which another program adds is seen at once, or an index. The answers
+//! are those of graphite-web's standard finder with its default settings, including this: `**` as the first node stands
+//! for the top alone, because there the finder cuts one character too many off the paths that it walked. Below the top,
+//! `**` is any depth.
 
 use crate::counters::Counters;
 use crate::error::Error;
@@ -9,7 +10,8 @@ use crate::glob::{Glob, expand_braces, has_wildcard};
 use crate::name::{EXTENSION, Place, canonical, clip, is_tagged};
 use std::collections::BTreeSet;
 use std::fs::{self, DirEntry};
-use std::path::Path;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
 /// A name that a pattern matches. A name that is both leaf and branch gives two nodes, the branch first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,18 +24,40 @@ pub struct Node {
 
 /// Bounds on one search.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
+pub struct Bounds {
     /// Patterns that the braces of one node may stand for.
     pub expansions: usize,
-    /// Nodes and folders.
+    /// Nodes of one answer, and branches that one search may pass through.
     pub nodes: usize,
 }
 
-/// A tree of whisper files, to search.
-pub(crate) struct Tree<'a> {
-    pub root: &'a Path,
+/// What a node of a tree is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// There are nodes below it. A linked one is entered by a pattern that names it, never by a walk: links may lead in
+    /// circles.
+    Branch { linked: bool },
+    /// It is a series.
+    Series,
+}
+
+/// A tree that can be searched. Paths are dotted; the top is the empty path, and it is always a branch.
+pub(crate) trait Nodes {
+    /// Whether there is such a branch.
+    fn is_branch(&self, path: &str) -> bool;
+
+    /// Whether there is such a series.
+    fn is_series(&self, path: &str) -> bool;
+
+    /// Hands over the nodes right inside a branch, those at least whose names begin with `start`, in any order, until it
+    /// is told to stop. A name that is both gives two nodes.
+    fn list(&self, branch: &str, start: &str, take: &mut dyn FnMut(&str, Kind) -> ControlFlow<()>);
+}
+
+/// One tree and the bounds on searches in it.
+pub(crate) struct Search<'a, T> {
+    pub tree: &'a T,
     pub bounds: Bounds,
-    pub counters: &'a Counters,
 }
 
 /// One node of the pattern: what its braces stand for.
@@ -43,7 +67,7 @@ enum Part {
     AnyDepth,
 }
 
-impl Tree<'_> {
+impl<T: Nodes> Search<'_, T> {
     /// The nodes that a pattern matches, sorted.
     pub(crate) fn find(&self, pattern: &str) -> Result<Vec<Node>, Error> {
         if is_tagged(pattern) {
@@ -54,14 +78,14 @@ impl Tree<'_> {
         if nodes.last() == Some(&"**") {
             nodes.push("*");
         }
-        let Some((last, folders)) = nodes.split_last() else { return Ok(Vec::new()) };
+        let Some((last, branches)) = nodes.split_last() else { return Ok(Vec::new()) };
         let mut current = BTreeSet::from([String::new()]);
-        for node in folders {
+        for node in branches {
             let parts = self.parts(node, pattern)?;
             let mut next = BTreeSet::new();
-            for folder in &current {
+            for branch in &current {
                 for part in &parts {
-                    self.enter(folder, part, &mut next);
+                    self.enter(branch, part, &mut next);
                 }
                 self.check(next.len(), pattern)?;
             }
@@ -69,40 +93,18 @@ impl Tree<'_> {
         }
         let parts = self.parts(last, pattern)?;
         let mut found = BTreeSet::new();
-        for folder in &current {
+        for branch in &current {
             for part in &parts {
-                self.collect(folder, part, &mut found);
+                self.collect(branch, part, &mut found);
             }
             self.check(found.len(), pattern)?;
         }
         Ok(named_as_asked(found, pattern, &clean))
     }
 
-    /// Every leaf below the root, sorted.
-    pub(crate) fn leaves(&self) -> Result<Vec<String>, Error> {
-        let mut leaves = Vec::new();
-        let mut folders = vec![String::new()];
-        while let Some(folder) = folders.pop() {
-            for (name, kind) in self.list(&folder) {
-                match kind {
-                    Kind::Folder { linked: false } => folders.push(join(&folder, &name)),
-                    Kind::Folder { linked: true } => {} // as the original's walk; links may lead in circles
-                    Kind::Series => leaves.push(join(&folder, &name).replace('/', ".")),
-                }
-            }
-            self.check(leaves.len().max(folders.len()), "**")?;
-        }
-        leaves.sort_unstable();
-        Ok(leaves)
-    }
-
     fn find_tagged(&self, pattern: &str) -> Vec<Node> {
         let Ok(name) = canonical(pattern) else { return Vec::new() };
-        let place = Place::of(&name);
-        let there = [Some(&place.first), place.second.as_ref()]
-            .into_iter()
-            .flatten()
-            .any(|path| self.root.join(path).is_file());
+        let there = Place::of(&name).nodes().any(|path| self.tree.is_series(&path));
         there.then(|| Node { path: pattern.to_owned(), leaf: true }).into_iter().collect()
     }
 
@@ -119,88 +121,144 @@ impl Tree<'_> {
         Ok(variants.into_iter().filter(|variant| !variant.contains(['/', '\0'])).map(part).collect())
     }
 
-    /// Adds the folders inside `folder` that a part matches.
-    fn enter(&self, folder: &str, part: &Part, next: &mut BTreeSet<String>) {
+    /// Adds the branches inside `branch` that a part matches.
+    fn enter(&self, branch: &str, part: &Part, next: &mut BTreeSet<String>) {
         match part {
             Part::Literal(name) => {
-                let inner = join(folder, name);
-                if self.root.join(&inner).is_dir() {
+                let inner = join(branch, name);
+                if self.tree.is_branch(&inner) {
                     next.insert(inner);
                 }
             }
-            Part::Wild(glob) => {
-                let inner = self.list(folder).filter(|(name, kind)| kind.is_folder() && glob.matches(name));
-                next.extend(inner.map(|(name, _)| join(folder, &name)));
-            }
-            Part::AnyDepth if folder.is_empty() => {
+            Part::Wild(glob) => self.tree.list(branch, glob.start(), &mut |name, kind| {
+                if matches!(kind, Kind::Branch { .. }) && glob.matches(name) {
+                    next.insert(join(branch, name));
+                }
+                self.within(next.len())
+            }),
+            Part::AnyDepth if branch.is_empty() => {
                 next.insert(String::new());
             }
-            Part::AnyDepth => self.walk(folder, next),
+            Part::AnyDepth => self.walk(branch, next),
         }
     }
 
-    /// Adds a folder and all folders below it, links left out; stops at the bound, which the caller checks.
-    fn walk(&self, folder: &str, next: &mut BTreeSet<String>) {
-        let mut open = vec![folder.to_owned()];
-        while let Some(folder) = open.pop() {
-            let inner = self.list(&folder).filter(|(_, kind)| matches!(kind, Kind::Folder { linked: false }));
-            open.extend(inner.map(|(name, _)| join(&folder, &name)));
-            next.insert(folder);
-            if next.len() > self.bounds.nodes {
+    /// Adds a branch and all branches below it, links left out; stops at the bound, which the caller checks.
+    fn walk(&self, branch: &str, next: &mut BTreeSet<String>) {
+        let mut open = vec![branch.to_owned()];
+        while let Some(branch) = open.pop() {
+            self.tree.list(&branch, "", &mut |name, kind| {
+                if kind == (Kind::Branch { linked: false }) {
+                    open.push(join(&branch, name));
+                }
+                self.within(open.len())
+            });
+            next.insert(branch);
+            if self.within(next.len()).is_break() {
                 return;
             }
         }
     }
 
-    /// Adds the nodes inside `folder` that the last part matches.
-    fn collect(&self, folder: &str, part: &Part, found: &mut BTreeSet<Node>) {
-        let node = |name: &str, leaf| Node { path: join(folder, name).replace('/', "."), leaf };
+    /// Adds the nodes inside `branch` that the last part matches.
+    fn collect(&self, branch: &str, part: &Part, found: &mut BTreeSet<Node>) {
         match part {
             // A name that ends in a dot means the branch before it.
             Part::Literal(name) if name.is_empty() => {
-                let path = if folder.is_empty() { String::new() } else { format!("{folder}.").replace('/', ".") };
+                let path = if branch.is_empty() { String::new() } else { [branch, "."].concat() };
                 found.insert(Node { path, leaf: false });
             }
             Part::Literal(name) => {
-                let path = self.root.join(join(folder, name));
-                if path.is_dir() {
-                    found.insert(node(name, false));
+                let path = join(branch, name);
+                if self.tree.is_branch(&path) {
+                    found.insert(Node { path: path.clone(), leaf: false });
                 }
-                if self.root.join(join(folder, name) + EXTENSION).is_file() {
-                    found.insert(node(name, true));
+                if self.tree.is_series(&path) {
+                    found.insert(Node { path, leaf: true });
                 }
             }
-            Part::Wild(glob) => {
-                let matching = self.list(folder).filter(|(name, _)| glob.matches(name));
-                found.extend(matching.map(|(name, kind)| node(&name, !kind.is_folder())));
-            }
+            Part::Wild(glob) => self.tree.list(branch, glob.start(), &mut |name, kind| {
+                if glob.matches(name) {
+                    found.insert(Node { path: join(branch, name), leaf: kind == Kind::Series });
+                }
+                self.within(found.len())
+            }),
             Part::AnyDepth => {} // a last `**` has been made `**.*`; one inside braces names nothing
         }
     }
 
-    /// What a folder holds: nodes without dots, hidden files left out. A folder that cannot be listed is counted and
-    /// empty, so that the rest of the tree is still found.
-    fn list(&self, folder: &str) -> impl Iterator<Item = (String, Kind)> + use<'_> {
-        let path = if folder.is_empty() { self.root.to_owned() } else { self.root.join(folder) };
-        let entries = fs::read_dir(path).inspect_err(|_| self.counters.listings_failed.add(1)).ok();
-        entries.into_iter().flatten().filter_map(|entry| entry.ok().and_then(|entry| kind_of(&entry)))
+    /// Stops a listing whose answer is too long already.
+    fn within(&self, count: usize) -> ControlFlow<()> {
+        if count > self.bounds.nodes { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     fn check(&self, count: usize, pattern: &str) -> Result<(), Error> {
-        let limit = self.bounds.nodes;
-        if count > limit { Err(Error::TooManyNodes { pattern: clip(pattern), limit }) } else { Ok(()) }
+        check(count, self.bounds, pattern)
     }
 }
 
-#[derive(Clone, Copy)]
-enum Kind {
-    Folder { linked: bool },
-    Series,
+/// Whether an answer may be that long.
+pub(crate) fn check(count: usize, bounds: Bounds, pattern: &str) -> Result<(), Error> {
+    let limit = bounds.nodes;
+    if count > limit { Err(Error::TooManyNodes { pattern: clip(pattern), limit }) } else { Ok(()) }
 }
 
-impl Kind {
-    fn is_folder(self) -> bool {
-        matches!(self, Kind::Folder { .. })
+/// A tree of whisper files.
+pub(crate) struct Tree<'a> {
+    pub root: &'a Path,
+    pub bounds: Bounds,
+    pub counters: &'a Counters,
+}
+
+impl Tree<'_> {
+    /// The nodes that a pattern matches, sorted.
+    pub(crate) fn find(&self, pattern: &str) -> Result<Vec<Node>, Error> {
+        Search { tree: self, bounds: self.bounds }.find(pattern)
+    }
+
+    /// Every leaf below the root, sorted.
+    pub(crate) fn leaves(&self) -> Result<Vec<String>, Error> {
+        let mut leaves = Vec::new();
+        let mut folders = vec![String::new()];
+        while let Some(folder) = folders.pop() {
+            self.list(&folder, "", &mut |name, kind| {
+                match kind {
+                    Kind::Branch { linked: false } => folders.push(join(&folder, name)),
+                    Kind::Branch { linked: true } => {} // as the original's walk
+                    Kind::Series => leaves.push(join(&folder, name)),
+                }
+                ControlFlow::Continue(())
+            });
+            check(leaves.len().max(folders.len()), self.bounds, "**")?;
+        }
+        leaves.sort_unstable();
+        Ok(leaves)
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.root.join(path.replace('.', "/"))
+    }
+}
+
+impl Nodes for Tree<'_> {
+    fn is_branch(&self, path: &str) -> bool {
+        self.path(path).is_dir()
+    }
+
+    fn is_series(&self, path: &str) -> bool {
+        self.root.join(path.replace('.', "/") + EXTENSION).is_file()
+    }
+
+    /// Nodes without dots, hidden files left out. A folder that cannot be listed is counted and empty, so that the rest of
+    /// the tree is still found.
+    fn list(&self, branch: &str, _start: &str, take: &mut dyn FnMut(&str, Kind) -> ControlFlow<()>) {
+        let entries = fs::read_dir(self.path(branch)).inspect_err(|_| self.counters.listings_failed.add(1)).ok();
+        let nodes = entries.into_iter().flatten().filter_map(|entry| entry.ok().and_then(|entry| kind_of(&entry)));
+        for (name, kind) in nodes {
+            if take(&name, kind).is_break() {
+                return;
+            }
+        }
     }
 }
 
@@ -210,7 +268,7 @@ fn kind_of(entry: &DirEntry) -> Option<(String, Kind)> {
     let linked = file_type.is_symlink();
     let is_dir = if linked { entry.path().is_dir() } else { file_type.is_dir() };
     if is_dir {
-        return (!name.contains('.')).then_some((name, Kind::Folder { linked }));
+        return (!name.contains('.')).then_some((name, Kind::Branch { linked }));
     }
     let stem = name.strip_suffix(EXTENSION).filter(|stem| !stem.is_empty() && !stem.contains('.'))?;
     let is_file = file_type.is_file() || (linked && entry.path().is_file());
@@ -237,10 +295,10 @@ fn named_as_asked(found: BTreeSet<Node>, pattern: &str, clean: &str) -> Vec<Node
     renamed.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-fn join(folder: &str, name: &str) -> String {
-    match (folder.is_empty(), name.is_empty()) {
+fn join(branch: &str, name: &str) -> String {
+    match (branch.is_empty(), name.is_empty()) {
         (true, _) => name.to_owned(),
-        (_, true) => folder.to_owned(),
-        _ => [folder, "/", name].concat(),
+        (_, true) => branch.to_owned(),
+        _ => [branch, ".", name].concat(),
     }
 }

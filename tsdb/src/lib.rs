@@ -3,7 +3,8 @@
 //! It knows nothing of the wire, of target expressions or of HTTP, and it never reads a clock.
 //!
 //! In reading order: `time`, `gap`, `retention`, `ring` and `rollup` are the arithmetic; `whisper` is the file format;
-//! `slab` is our own store, whose ring stands; `name`, `glob` and `find` are the names and the tree; `ini` and `schema` are the rules for new series; `catalogue`,
+//! `slab` is our own store, whose ring stands; `name`, `glob` and `find` are the names and the tree, `index` the
+//! same tree without folders; `ini` and `schema` are the rules for new series; `catalogue`,
 //! `handles` and `lock` are what an open `store` keeps. Invariants: no name leads out of the store's folder, a file that
 //! fails loses its own points only, and every point that is not written is counted by reason.
 #![deny(unsafe_code)]
@@ -15,6 +16,7 @@ mod find;
 pub mod gap;
 mod glob;
 mod handles;
+pub mod index;
 mod ini;
 mod lock;
 pub mod name;
