@@ -111,6 +111,12 @@ pub enum Error {
         /// The limit.
         limit: usize,
     },
+    /// Tag expressions that cannot be answered.
+    #[error("{why}")]
+    TagExpression {
+        /// Why, in graphite-web's words where it has some.
+        why: String,
+    },
     /// A rules file that cannot be obeyed as it stands.
     #[error("{}:{line}: {why}", .path.display())]
     Rules {

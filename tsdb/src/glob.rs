@@ -51,7 +51,10 @@ pub(crate) fn has_wildcard(node: &str) -> bool {
 
 /// One node's pattern, compiled.
 #[derive(Debug)]
-pub(crate) struct Glob(Vec<Token>);
+pub(crate) struct Glob {
+    tokens: Vec<Token>,
+    start: String,
+}
 
 #[derive(Debug, PartialEq)]
 enum Token {
@@ -81,7 +84,13 @@ impl Glob {
                 c => tokens.push(Token::Char(*c)),
             }
         }
-        Glob(tokens)
+        let literal = tokens.iter().map_while(|token| if let Token::Char(c) = token { Some(*c) } else { None });
+        Glob { start: literal.collect(), tokens }
+    }
+
+    /// What every name that matches begins with.
+    pub(crate) fn start(&self) -> &str {
+        &self.start
     }
 
     /// Whether the whole name matches. Takes at most (length of pattern) × (length of name) steps.
@@ -91,7 +100,7 @@ impl Glob {
         let mut retry: Option<(usize, &str)> = None;
         loop {
             let next = rest.chars().next();
-            match (self.0.get(token), next) {
+            match (self.tokens.get(token), next) {
                 (None, None) => return true,
                 (Some(Token::Star), _) => {
                     token += 1;

@@ -2,8 +2,8 @@
 //!
 //! It knows nothing of the wire, of target expressions or of HTTP, and it never reads a clock.
 //!
-//! In reading order: `time`, `gap`, `retention`, `ring` and `rollup` are the arithmetic; `name` and `glob` are the names,
-//! `ini` and `schema` the rules for new series; `store` is the one interface to whatever keeps series. `catalogue`, `counters`
+//! In reading order: `time`, `gap`, `retention`, `ring` and `rollup` are the arithmetic; `name`, `glob` and `find` are the
+//! names and the tree, `index` that tree without folders; `ini` and `schema` the rules for new series; `store` is the one interface to whatever keeps series. `catalogue`, `counters`
 //! and `lock` are what any open store keeps; `whisper` is the file format and `whisper_store` a folder of such files; `slab`
 //! is our own store, whose ring stands.
 //!
@@ -14,8 +14,10 @@
 mod catalogue;
 mod counters;
 pub mod error;
+mod find;
 pub mod gap;
 mod glob;
+pub mod index;
 mod ini;
 mod lock;
 pub mod name;

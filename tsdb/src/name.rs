@@ -16,7 +16,7 @@ use std::path::PathBuf;
 /// The extension of whisper files, with its dot.
 pub(crate) const EXTENSION: &str = ".wsp";
 /// The first node of tagged names' own paths.
-const TAGGED_ROOT: &str = "_tagged";
+pub(crate) const TAGGED_ROOT: &str = "_tagged";
 /// What stands for a dot in the readable leaf of a tagged name.
 const DOT: &str = "_DOT_";
 /// Longest name. Paths end at 4096 bytes, and the store's folder needs some of them.
@@ -166,6 +166,14 @@ impl Place {
         self.second.as_ref().unwrap_or(&self.first)
     }
 
+    /// The same places as nodes of the tree, dotted.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = String> {
+        [Some(&self.first), self.second.as_ref()].into_iter().flatten().map(|path| {
+            let path = path.to_string_lossy();
+            path.strip_suffix(EXTENSION).unwrap_or(&path).replace('/', ".")
+        })
+    }
+
     fn plain(name: &str) -> Place {
         let mut path = String::with_capacity(name.len() + EXTENSION.len());
         path.extend(name.chars().map(|c| if c == '.' { '/' } else { c }));
@@ -184,6 +192,12 @@ impl Place {
         let is_file_name = readable.len() <= COMPONENT_BYTES_MAX && !readable.contains('/');
         Place { second: is_file_name.then(|| folder.join(readable)), first: folder.join(hash + EXTENSION) }
     }
+}
+
+/// The six hex digits of a tagged name's two folders.
+pub(crate) fn tagged_hash(canonical: &str) -> u32 {
+    let digest = Sha256::digest(canonical.as_bytes());
+    u32::from_be_bytes([0, digest[0], digest[1], digest[2]])
 }
 
 /// A text from outside, short enough for a message.

@@ -4,12 +4,13 @@
 //! `write` goes from points to files, `handles` keeps those open, `tree` finds names among them.
 
 mod handles;
-mod tree;
+pub(crate) mod tree;
 mod write;
 
 use crate::catalogue::{Catalogue, SeriesId};
 use crate::counters::{Counters, Counts};
 use crate::error::Error;
+use crate::find::Bounds;
 use crate::lock::FolderLock;
 use crate::name::{NameError, Place, canonical, clip};
 use crate::retention::Archive;
@@ -22,7 +23,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use tree::{Bounds, Tree};
+use tree::Tree;
 
 /// A folder of whisper files. All methods take `&self` and may be called from many threads.
 pub struct WhisperStore {

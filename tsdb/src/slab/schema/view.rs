@@ -11,8 +11,8 @@ use crate::slab::ring::Ring;
 use crate::slab::rolled::Rolled;
 use crate::slab::segment::Key;
 use crate::slab::spans::Spans;
-use crate::time::{Timestamp, Window};
 use crate::store::Fetched;
+use crate::time::{Timestamp, Window};
 use std::sync::Arc;
 
 /// All fields of a rolled-up slot.

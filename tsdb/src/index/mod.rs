@@ -1,0 +1,409 @@
+//! Index: every series of a slab store by name. Ids are dense; the visible names are a tree that patterns search and, where
+//! they have tags, sets that tag expressions narrow.
+//!
+//! In reading order: `roll` is the names and their ids, `dictionary` the names of the last checkpoint, `tail` those since,
+//! `tagged` where tagged series stand in the tree, `shown` the three as one tree; `expression` is one condition on tags, `tags` the
+//! sets; `checkpoint` is the file.
+//!
+//! Invariants: an id keeps its name for ever; find, leaves and tags answer visible names only, and answer as the whisper
+//! store's tree does for the same names; a checkpoint file changes how fast answers come, never what they are.
+
+mod checkpoint;
+mod dictionary;
+mod expression;
+mod roll;
+mod shown;
+mod tagged;
+mod tags;
+mod tail;
+#[cfg(test)]
+mod tests;
+
+pub use crate::find::Bounds;
+pub use expression::TagExpression;
+pub use tags::TagValue;
+
+use crate::catalogue::SeriesId;
+use crate::error::Error;
+use crate::find::{Kind, Nodes, Search, check};
+use crate::name::is_tagged;
+use crate::store::Node;
+use checkpoint::Checkpoint;
+use dictionary::{Dictionary, Draft};
+use expression::Pattern;
+use roaring::RoaringBitmap;
+use roll::Roll;
+use shown::{Ready, Shown};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tags::{Named, Tags};
+
+/// Names shown under one hold of the lock, so that no search waits long.
+const BATCH: usize = 2_048;
+
+/// Every series of a store by name. Methods take `&self`; readers never wait long for a writer. At most 120 bytes a series
+/// with names of 40, once a checkpoint has been made.
+pub struct Index {
+    roll: Roll,
+    bounds: Bounds,
+    shown: RwLock<Shown>,
+    tags: RwLock<Tags>,
+    /// Held while names come and go, so that the tree and the tags change in the same order; never by a reader.
+    changing: Mutex<()>,
+    /// Held from the first to the last step of a checkpoint.
+    checkpointing: Mutex<()>,
+}
+
+impl Index {
+    /// An index of no names, which will take `limit`.
+    pub fn new(limit: u32, bounds: Bounds) -> Index {
+        Index {
+            roll: Roll::new(limit),
+            bounds,
+            shown: RwLock::new(Shown::new()),
+            tags: RwLock::default(),
+            changing: Mutex::default(),
+            checkpointing: Mutex::default(),
+        }
+    }
+
+    /// The id of a canonical name, if it was resolved before.
+    pub fn known(&self, canonical_name: &str) -> Option<SeriesId> {
+        self.roll.known(canonical_name)
+    }
+
+    /// The id of a canonical name; a new one, the next from 0, if need be. A known name costs one hash and no allocation.
+    ///
+    /// # Errors
+    /// There are as many names as may be.
+    pub fn resolve(&self, canonical_name: &str) -> Result<SeriesId, Error> {
+        self.roll.resolve(canonical_name)
+    }
+
+    /// The name of an id, copied; see [`Index::with_name`].
+    pub fn name(&self, id: SeriesId) -> Option<Arc<str>> {
+        self.roll.name(id)
+    }
+
+    /// What `take` makes of the name of an id. No name is added meanwhile to a part of the index: `take` is to be short, and
+    /// must not resolve.
+    pub fn with_name<T>(&self, id: SeriesId, take: impl FnOnce(&str) -> T) -> Option<T> {
+        self.roll.with(id, take)
+    }
+
+    /// How many names were resolved.
+    pub fn len(&self) -> usize {
+        self.roll.len()
+    }
+
+    /// Whether no name was resolved.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether find, leaves and tags answer it.
+    pub fn is_shown(&self, id: SeriesId) -> bool {
+        self.shown().visible.contains(id.0)
+    }
+
+    /// How many are shown.
+    pub fn shown_count(&self) -> u64 {
+        self.shown().visible.len()
+    }
+
+    /// From now on find, leaves and tags answer it.
+    pub fn show(&self, id: SeriesId) {
+        self.show_all(&[id]);
+    }
+
+    /// [`Index::show`] for many; those that are shown already cost next to nothing.
+    pub fn show_all(&self, ids: &[SeriesId]) {
+        let _changing = self.changing();
+        for batch in ids.chunks(BATCH) {
+            let shown = self.shown();
+            let hidden = batch.iter().filter(|id| !shown.visible.contains(id.0));
+            let ready = hidden.filter_map(|id| self.roll.with(*id, |name| Ready::new(*id, name)));
+            let mut ready: Vec<Ready> = ready.collect();
+            drop(shown);
+            // Neighbours in the tree are neighbours in memory.
+            ready.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+            self.tag(&ready);
+            let mut shown = self.shown_mut();
+            ready.into_iter().for_each(|ready| shown.show(ready));
+        }
+    }
+
+    /// From now on find, leaves and tags do not answer it, until it is shown again.
+    pub fn hide(&self, id: SeriesId) {
+        self.hide_all(&[id]);
+    }
+
+    /// [`Index::hide`] for many.
+    pub fn hide_all(&self, ids: &[SeriesId]) {
+        let _changing = self.changing();
+        for batch in ids.chunks(BATCH) {
+            let ready: Vec<Ready> =
+                batch.iter().filter_map(|id| self.roll.with(*id, |name| Ready::new(*id, name))).collect();
+            let mut shown = self.shown_mut();
+            ready.iter().for_each(|ready| shown.hide(ready));
+            drop(shown);
+            let mut tags = self.tags.write().unwrap_or_else(PoisonError::into_inner);
+            ready.iter().for_each(|ready| {
+                if let Some(id) = ready.tagged() {
+                    tags.remove(&ready.name, id);
+                }
+            });
+        }
+    }
+
+    /// The nodes that a pattern of Graphite's matches, sorted by path.
+    ///
+    /// # Errors
+    /// The pattern stands for more than the bounds allow.
+    pub fn find(&self, pattern: &str) -> Result<Vec<Node>, Error> {
+        Search { tree: self, bounds: self.bounds }.find(pattern)
+    }
+
+    /// Every visible name, sorted; tagged ones by their own path (`_tagged.abc.def.…`).
+    ///
+    /// # Errors
+    /// There are more than the bounds allow.
+    pub fn leaves(&self) -> Result<Vec<String>, Error> {
+        let shown = self.shown();
+        check(usize::try_from(shown.visible.len()).unwrap_or(usize::MAX), self.bounds, "**")?;
+        let (dictionary, gone) = (Arc::clone(&shown.dictionary), Arc::clone(&shown.gone));
+        let mut leaves: Vec<String> = shown.tail.iter().map(|(name, _)| name.to_owned()).collect();
+        let tagged: Vec<u32> = shown.tagged.ids().collect();
+        drop(shown);
+        leaves.extend(tagged.into_iter().filter_map(|id| self.roll.with(SeriesId(id), tagged::path_of)));
+        let _ = dictionary.each(|name, rank, _| -> Result<(), std::convert::Infallible> {
+            if !gone.contains(rank) {
+                leaves.extend(std::str::from_utf8(name).ok().map(str::to_owned));
+            }
+            Ok(())
+        });
+        leaves.sort_unstable();
+        leaves.dedup();
+        Ok(leaves)
+    }
+
+    /// The names of the series that satisfy every expression, sorted. Only series with tags are asked.
+    ///
+    /// # Errors
+    /// Every expression lets a series without its tag pass, a pattern takes too long, or there are more names than the
+    /// bounds allow.
+    pub fn tagged(&self, expressions: &[TagExpression]) -> Result<Vec<String>, Error> {
+        let series = self.tags().matching(expressions, self)?;
+        let asked = || expressions.iter().map(TagExpression::text).collect::<Vec<_>>().join(", ");
+        check(usize::try_from(series.len()).unwrap_or(usize::MAX), self.bounds, &asked())?;
+        let names = series.iter().filter_map(|id| self.roll.with(SeriesId(id), str::to_owned));
+        let mut names: Vec<String> = names.collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// The first tags that begin with `prefix`, sorted: of all series, or of those that satisfy the expressions, and then
+    /// without the tags that these speak of.
+    ///
+    /// # Errors
+    /// As [`Index::tagged`].
+    pub fn tag_names(&self, expressions: &[TagExpression], prefix: &str, limit: usize) -> Result<Vec<String>, Error> {
+        let tags = self.tags();
+        if expressions.is_empty() {
+            return Ok(tags.tags(prefix).map(str::to_owned).take(limit).collect());
+        }
+        let series = tags.matching(expressions, self)?;
+        let asked = |tag: &str| expressions.iter().any(|expression| expression.tag() == tag);
+        let found = tags.tags_of(&series, prefix).filter(|tag| !asked(tag));
+        Ok(found.map(str::to_owned).take(limit).collect())
+    }
+
+    /// The first values of a tag that begin with `prefix`, sorted: of all series, or of those that satisfy the expressions.
+    ///
+    /// # Errors
+    /// As [`Index::tagged`].
+    pub fn tag_values(
+        &self,
+        tag: &str,
+        expressions: &[TagExpression],
+        prefix: &str,
+        limit: usize,
+    ) -> Result<Vec<String>, Error> {
+        let tags = self.tags();
+        if expressions.is_empty() {
+            let values = tags.values(tag, prefix).into_iter().flatten();
+            return Ok(values.map(|found| found.value).take(limit).collect());
+        }
+        // As the original asks: those that have the tag, by an expression made of its name.
+        let mut expressions = expressions.to_vec();
+        expressions.push(TagExpression::parse(&[tag, "!="].concat())?);
+        let series = tags.matching(&expressions, self)?;
+        Ok(tags.values_of(tag, &series, prefix, limit, self))
+    }
+
+    /// The first tags that a filter finds, sorted: a pattern anchored at the start.
+    ///
+    /// # Errors
+    /// The filter is no regular expression.
+    pub fn tags_like(&self, filter: &str, limit: usize) -> Result<Vec<String>, Error> {
+        self.tags().tags_like(&Pattern::of_filter(filter)?, limit)
+    }
+
+    /// The first values of a tag that a filter finds, sorted, with how many series have each; `None` for a tag that no series
+    /// has.
+    ///
+    /// # Errors
+    /// As [`Index::tags_like`].
+    pub fn values_like(&self, tag: &str, filter: &str, limit: usize) -> Result<Option<Vec<TagValue>>, Error> {
+        let filter = Pattern::of_filter(filter)?;
+        let tags = self.tags();
+        let Some(values) = tags.values(tag, filter.start()) else { return Ok(None) };
+        let mut found = Vec::new();
+        for value in values {
+            if found.len() >= limit {
+                break;
+            }
+            if filter.matches(&value.value)? {
+                found.push(value);
+            }
+        }
+        Ok(Some(found))
+    }
+
+    /// Writes the visible names to a file, whole or not at all, and keeps them as compactly in memory. Searches and changes go
+    /// on meanwhile.
+    ///
+    /// # Errors
+    /// The file cannot be written; then nothing has changed.
+    pub fn checkpoint(&self, path: &Path) -> Result<(), Error> {
+        let _checkpointing = self.checkpointing.lock().unwrap_or_else(PoisonError::into_inner);
+        let shown = self.shown();
+        let (visible, changes) = (shown.visible.clone(), shown.changes);
+        let (dictionary, gone) = (Arc::clone(&shown.dictionary), Arc::clone(&shown.gone));
+        let tail: Vec<(Box<str>, u32)> = shown.tail.iter().map(|(name, id)| (name.into(), id)).collect();
+        let tagged = tagged::Tagged::of(shown.tagged.keys().copied());
+        drop(shown);
+        let merged = merge(&dictionary, &gone, &tail).map_err(|why| Error::corrupt(path, why.to_string()))?;
+        drop(tail);
+        let ids = visible.max().map_or(0, |last| last + 1);
+        checkpoint::write(path, ids, self.roll.digest(ids), &merged, &tagged)?;
+        let _changing = self.changing();
+        let mut shown = self.shown_mut();
+        // What changed meanwhile is changed in the new dictionary.
+        let hidden = (&visible - &shown.visible).into_iter();
+        let hidden = hidden.filter_map(|id| self.roll.with(SeriesId(id), |name| merged.rank(name)).flatten());
+        shown.gone = Arc::new(hidden.collect());
+        // What the old dictionary held as gone is nowhere else when it came back meanwhile.
+        let back: Vec<u32> = (&shown.visible - &visible).iter().take_while(|id| *id < shown.beyond).collect();
+        for id in back {
+            self.roll.with(SeriesId(id), |name| {
+                if !is_tagged(name) {
+                    shown.tail.insert(name.into(), id);
+                }
+            });
+        }
+        shown.tail.retain(|id| !visible.contains(id));
+        shown.dictionary = Arc::new(merged);
+        shown.beyond = ids;
+        shown.changes -= changes;
+        Ok(())
+    }
+
+    /// Shows the names of a checkpoint, to an index whose names were resolved in the same order as then and of which none was
+    /// shown yet. `false`, and nothing is shown, when there is no such file, or it is damaged, or it is of other names.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn attach(&self, path: &Path) -> Result<bool, Error> {
+        let _checkpointing = self.checkpointing.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(found) = checkpoint::read(path, self.len())? else { return Ok(false) };
+        if self.roll.digest(found.ids) != found.digest {
+            return Ok(false);
+        }
+        let Checkpoint { ids, dictionary, tagged, .. } = found;
+        let count = dictionary.len() + tagged.len();
+        let visible: RoaringBitmap = (dictionary.parts().1.iter().copied()).chain(tagged.ids()).collect();
+        let _changing = self.changing();
+        if visible.len() != count as u64 || self.shown_count() > 0 {
+            return Ok(false);
+        }
+        let mut tags = self.tags.write().unwrap_or_else(PoisonError::into_inner);
+        let mut with_tags: Vec<u32> = tagged.ids().collect();
+        with_tags.sort_unstable();
+        for id in with_tags {
+            self.roll.with(SeriesId(id), |name| tags.insert(name, id));
+        }
+        drop(tags);
+        *self.shown_mut() = Shown { visible, dictionary: Arc::new(dictionary), beyond: ids, tagged, ..Shown::new() };
+        Ok(true)
+    }
+
+    /// Whether so many names came or went since the last checkpoint that another saves memory and time.
+    pub fn wants_checkpoint(&self) -> bool {
+        self.shown().wants_checkpoint()
+    }
+
+    fn tag(&self, ready: &[Ready]) {
+        if ready.iter().any(|ready| ready.tagged().is_some()) {
+            let mut tags = self.tags.write().unwrap_or_else(PoisonError::into_inner);
+            for ready in ready {
+                if let Some(id) = ready.tagged() {
+                    tags.insert(&ready.name, id);
+                }
+            }
+        }
+    }
+
+    fn shown(&self) -> RwLockReadGuard<'_, Shown> {
+        self.shown.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shown_mut(&self) -> RwLockWriteGuard<'_, Shown> {
+        self.shown.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tags(&self) -> RwLockReadGuard<'_, Tags> {
+        self.tags.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Each listing holds the lock for itself, so that a search through many branches does not keep names from coming.
+impl Nodes for Index {
+    fn is_branch(&self, path: &str) -> bool {
+        self.shown().is_branch(path)
+    }
+
+    fn is_series(&self, path: &str) -> bool {
+        self.shown().is_series(path, &self.roll)
+    }
+
+    fn list(&self, branch: &str, start: &str, take: &mut dyn FnMut(&str, Kind) -> ControlFlow<()>) {
+        // Whether it was stopped is known to who stopped it.
+        let _ = self.shown().list(branch, start, &self.roll, take);
+    }
+}
+
+impl Named for Index {
+    fn with<T>(&self, id: u32, take: impl FnOnce(&str) -> T) -> Option<T> {
+        self.roll.with(SeriesId(id), take)
+    }
+}
+
+/// The names of a dictionary that are not gone, and a tail's, as one dictionary.
+fn merge(old: &Dictionary, gone: &RoaringBitmap, tail: &[(Box<str>, u32)]) -> Result<Dictionary, fst::Error> {
+    let mut draft = Draft::new();
+    let mut tail = tail.iter().peekable();
+    old.each(|name, rank, id| {
+        while let Some((name, id)) = tail.next_if(|(new, _)| new.as_bytes() < name) {
+            draft.push(name.as_bytes(), *id)?;
+        }
+        if gone.contains(rank) { Ok(()) } else { draft.push(name, id) }
+    })?;
+    tail.try_for_each(|(name, id)| draft.push(name.as_bytes(), *id))?;
+    draft.finish()
+}
