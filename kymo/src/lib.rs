@@ -11,6 +11,7 @@ mod commits;
 pub mod config;
 mod journal;
 mod own_series;
+mod upkeep;
 
 use clap::Parser;
 use std::ffi::OsString;

@@ -45,6 +45,8 @@ pub struct Counters {
     pub dropped_failed: Counter,
     /// Points given to a store that is open for reading only.
     pub dropped_read_only: Counter,
+    /// Slots of a slab store whose values were given up because they could not be written for too long.
+    pub slots_lost: Counter,
     /// Names refused, and new names beyond the limit of series.
     pub names_refused: Counter,
     /// Folders that could not be listed.

@@ -35,6 +35,14 @@ pub trait Store: Send + Sync {
     /// Something that was written is not safe yet; [`Store::recent_errors`] says it too.
     fn commit(&self, now: Timestamp) -> Result<(), Error>;
 
+    /// Does what can wait, such as sealing and expiring; to be called now and then from a thread that may take its time.
+    ///
+    /// # Errors
+    /// The disk is full, or the system refuses; what could not be done is tried again by the next call.
+    fn upkeep(&self, _now: Timestamp) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Hands everything that was written to the disk, before the process ends.
     fn sync(&self);
 
@@ -96,6 +104,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn commit(&self, now: Timestamp) -> Result<(), Error> {
         S::commit(self, now)
+    }
+
+    fn upkeep(&self, now: Timestamp) -> Result<(), Error> {
+        S::upkeep(self, now)
     }
 
     fn sync(&self) {

@@ -3,14 +3,13 @@
 
 use crate::cli::SourceArgs;
 use crate::clock;
-use crate::config::own_tree;
+use crate::config::own_store;
 use anyhow::{Context, Result, bail};
 use render::App;
 use std::io::Read;
-use std::path::Path;
 use std::sync::Arc;
 use tower::ServiceExt;
-use tsdb::WhisperStore;
+use tsdb::{Rules, SlabStore, Store, StoreLimits, SyncPolicy, WhisperStore};
 
 /// An answer larger than this is a mistake in the question.
 const ANSWER_BYTES_MAX: u64 = 1 << 30;
@@ -29,8 +28,14 @@ pub fn render(source: &SourceArgs, targets: &[String], parameters: &[(&str, Stri
     }
     let path = format!("/render?{}", query.finish());
     match (&source.data, &source.whisper) {
-        (Some(data), _) => from_tree(&own_tree(data), &path),
-        (None, Some(tree)) => from_tree(tree, &path),
+        (Some(data), _) => {
+            let own = own_store(data);
+            // Opening makes what is not there, which whoever only asks does not want.
+            std::fs::read_dir(&own).with_context(|| format!("open {}", own.display()))?;
+            let store = SlabStore::open(&own, Rules::default(), StoreLimits::default(), SyncPolicy::Flush)?;
+            from_store(Arc::new(store), &path)
+        }
+        (None, Some(tree)) => from_store(Arc::new(WhisperStore::open_read_only(tree)?), &path),
         (None, None) => from_server(&source.server, &path),
     }
 }
@@ -45,8 +50,7 @@ fn from_server(server: &str, path: &str) -> Result<Vec<u8>> {
     judged(status, body)
 }
 
-fn from_tree(tree: &Path, path: &str) -> Result<Vec<u8>> {
-    let store = WhisperStore::open_read_only(tree)?;
+fn from_store(store: Arc<dyn Store>, path: &str) -> Result<Vec<u8>> {
     let app = App::new(Arc::new(store), clock::now);
     let runtime = tokio::runtime::Runtime::new().context("start the evaluation")?;
     runtime.block_on(async {

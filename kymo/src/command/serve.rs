@@ -6,9 +6,10 @@ use crate::cli::ServeArgs;
 use crate::clock;
 use crate::commits::Commits;
 use crate::config::pipeline::Plan;
-use crate::config::{Settings, own_tree};
+use crate::config::{Settings, own_store};
 use crate::journal::Journal;
 use crate::own_series::{OwnSeries, Stages};
+use crate::upkeep::Upkeep;
 use anyhow::{Context, Result};
 use render::app::Listening;
 use render::{App, http};
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tsdb::{Rules, Step, Store, StoreLimits, WhisperStore};
+use tsdb::{Rules, SlabStore, Step, Store, StoreLimits, WhisperStore};
 
 /// Runs until a signal says stop. The stages start from the store up to the wire, and stop from the wire down to the
 /// store, so that nothing arrives that has nowhere to go.
@@ -41,6 +42,7 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
     let sinks = Sinks { store: Some(Arc::clone(&store)), teller: Some(teller), ..Sinks::default() };
     let agent = Agent::start(&plan.agent, sinks, clock::millis).context("start the agent")?;
     let counters = Arc::clone(agent.counters());
+    let upkeep = Upkeep::start(vec![Arc::clone(&own)]);
     let stages =
         Stages { agent: Arc::clone(&counters), store: Arc::clone(&store), uncommitted: commits.uncommitted(), http };
     let own_series = OwnSeries::start(stages.clone(), Arc::clone(&own), plan.interval, taken_until_ms);
@@ -64,6 +66,7 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
     own_series.stop();
     server.stop();
     commits.stop();
+    upkeep.stop();
     store.sync();
     own.sync();
     taken::note(&settings.data, counters.flushed_at_secs.get())?;
@@ -78,14 +81,15 @@ fn open_stores(
     step: Step,
     limits: StoreLimits,
 ) -> Result<(Arc<dyn Store>, Arc<dyn Store>)> {
-    let own = own_tree(&settings.data);
+    let own = own_store(&settings.data);
+    let open_own = |rules| SlabStore::open(&own, rules, limits, settings.sync);
     match &settings.whisper {
         Some(tree) => {
-            let own = WhisperStore::open(&own, Rules::default().at_step(step), limits)?;
+            let own = open_own(Rules::default().at_step(step))?;
             Ok((Arc::new(own), Arc::new(WhisperStore::open(tree, rules, limits)?)))
         }
         None => {
-            let own = Arc::new(WhisperStore::open(&own, rules, limits)?);
+            let own = Arc::new(open_own(rules)?);
             Ok((Arc::clone(&own) as Arc<dyn Store>, own))
         }
     }

@@ -35,6 +35,8 @@ pub struct KymoToml {
     pub statsd_config: Option<PathBuf>,
     /// A foreign whisper tree.
     pub whisper: Option<PathBuf>,
+    /// Text such as `flush`, `60s` or `none`.
+    pub sync: Option<String>,
     /// carbon's file.
     pub storage_schemas: Option<PathBuf>,
     /// carbon's file.
@@ -124,6 +126,12 @@ pub const KEYS: &[Key] = &[
     key("listen_all", "false", "Listen on every address of the machine where no address is given."),
     key("statsd_config", "none", "A statsd configuration file whose percentiles, names and idle rules apply."),
     key("whisper", "none", "An existing whisper tree that points are written to and queries see, alone."),
+    key(
+        "sync",
+        "\"flush\"",
+        "When kymo's own store is handed to the disk: with every `flush`, every so often (`60s`), or `none`: as the system \
+         likes. It bounds what a loss of power can take; a kill of the process takes nothing that was flushed.",
+    ),
     key("storage_schemas", "none", "carbon's storage-schemas.conf; without it 10s:6h,1m:7d,10m:1y."),
     key("storage_aggregation", "none", "carbon's storage-aggregation.conf; without it by the ending of the name."),
     key("limits.receivers", "one a core, at most 4", "Threads, each with a StatsD socket of its own."),

@@ -15,7 +15,7 @@ pub use settings::Settings;
 
 use std::path::{Path, PathBuf};
 
-/// Where kymo's own whisper tree lies in its data folder.
-pub fn own_tree(data: &Path) -> PathBuf {
-    data.join("whisper")
+/// Where kymo's own store lies in its data folder.
+pub fn own_store(data: &Path) -> PathBuf {
+    data.join("slab")
 }

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
+use tsdb::SyncPolicy;
 
 /// Parsed and complete: nothing behind it asks for a default.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct Settings {
     pub flush_interval: Option<Duration>,
     /// Which StatsD lines are understood.
     pub dialects: Dialects,
+    /// When the own store is handed to the disk.
+    pub sync: SyncPolicy,
     /// statsd's file.
     pub statsd_config: Option<PathBuf>,
     /// carbon's storage-schemas.conf.
@@ -70,6 +73,7 @@ impl Settings {
             http: address(&args.http, &file.http, 8080)?,
             flush_interval: interval.map(|text| parse_interval(text)).transpose()?,
             dialects: args.dialects.or(file.dialects).unwrap_or(Dialects::All),
+            sync: file.sync.as_deref().map_or(Ok(SyncPolicy::Flush), parse_sync)?,
             statsd_config,
             storage_schemas: args.storage_schemas.clone().or(file.storage_schemas),
             storage_aggregation: args.storage_aggregation.clone().or(file.storage_aggregation),
@@ -87,6 +91,19 @@ pub fn parse_address(text: &str, default_host: IpAddr) -> Result<SocketAddr> {
     let mut resolved =
         text.to_socket_addrs().with_context(|| format!("{text:?} is not an address such as 0.0.0.0:8125"))?;
     resolved.next().with_context(|| format!("{text:?} has no address"))
+}
+
+/// `flush`, `none`, or a time such as `60s`.
+fn parse_sync(text: &str) -> Result<SyncPolicy> {
+    let secs = |text: &str| text.strip_suffix('s').unwrap_or(text).parse::<u32>().ok().filter(|secs| *secs > 0);
+    match text {
+        "flush" => Ok(SyncPolicy::Flush),
+        "none" => Ok(SyncPolicy::None),
+        text => match secs(text) {
+            Some(secs) => Ok(SyncPolicy::Interval(secs)),
+            None => bail!("sync {text:?} is not flush, none, or a time in seconds such as 60s"),
+        },
+    }
 }
 
 /// `10s`, `500ms`, `1m` or plain seconds; at least 100 ms, at most an hour.
@@ -119,6 +136,14 @@ mod tests {
         for bad in ["", "s", "10h", "0s", "99ms", "-1s", "NaN", "1e9", "inf"] {
             assert!(parse_interval(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn sync_is_a_word_or_a_time() {
+        assert_eq!(parse_sync("flush").unwrap(), SyncPolicy::Flush);
+        assert_eq!(parse_sync("none").unwrap(), SyncPolicy::None);
+        assert_eq!(parse_sync("60s").unwrap(), SyncPolicy::Interval(60));
+        assert!(["", "0s", "soon", "1m"].iter().all(|bad| parse_sync(bad).is_err()));
     }
 
     #[test]

@@ -32,6 +32,9 @@ const POINT: usize = 32;
 /// The late points of one stretch of time, by column, in the order in which they came.
 pub(super) type LateSpan = HashMap<u32, Vec<LatePoint>>;
 
+/// How many points of each column of a stretch, by archive and its start, lie in a segment now.
+pub(super) type Folded = ((u8, Timestamp), HashMap<u32, usize>);
+
 /// The late points of a schema and their log.
 pub(super) struct Late {
     path: PathBuf,

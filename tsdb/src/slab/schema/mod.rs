@@ -88,21 +88,24 @@ pub(crate) fn folder_name(retention: &Retention) -> String {
     retention.archives().iter().map(archive).collect::<Vec<_>>().join("_")
 }
 
-/// The retention that a folder is named for.
-pub(crate) fn retention_of(folder: &str) -> Option<Retention> {
+/// The number and the retention that a folder is named for, as in `0_10-2160_60-10080`.
+pub(crate) fn numbered_folder(folder: &str) -> Option<(u16, Retention)> {
+    let (number, folder) = folder.split_once('_')?;
     let archives = folder.split('_').map(|part| part.replacen('-', ":", 1)).collect::<Vec<_>>().join(",");
-    Retention::parse(&archives).ok().filter(|retention| folder_name(retention) == folder)
+    let retention = Retention::parse(&archives).ok().filter(|retention| folder_name(retention) == folder)?;
+    Some((number.parse().ok()?, retention))
 }
 
 impl Schema {
-    /// Opens the schema in a folder, or makes it. `restore` are the series that the names log knows in it.
+    /// Opens the schema in a folder, or makes it. `restore` is the newest series of each column that the names log knows,
+    /// and whether it has not ended.
     ///
     /// # Errors
     /// The ring is damaged, or the system refuses.
     pub fn open(
         folder: &Path,
         retention: Retention,
-        restore: impl Iterator<Item = Key>,
+        restore: impl Iterator<Item = (Key, bool)>,
         faults: Arc<Faults>,
     ) -> Result<(Schema, Recovery), Error> {
         std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
@@ -118,7 +121,15 @@ impl Schema {
             shelves.push(Shelf::open(&folder.join(format!("{}s", spans.step.secs())), &faults)?);
         }
         let mut columns = Columns::default();
-        restore.for_each(|key| columns.restore(key));
+        let free_from = recovery
+            .newest
+            .map_or(Timestamp(0), |(newest, _)| newest + i64::from(slots) * i64::from(spans[0].step.secs()));
+        for (key, is_taken) in restore {
+            columns.restore(key);
+            if !is_taken {
+                columns.leave(key, free_from);
+            }
+        }
         let mut seq = recovery.newest.map_or(0, |(_, flush)| flush);
         let newest_part = shelves.iter().flat_map(|shelf| &shelf.parts).map(|part| part.seq).max();
         seq = seq.max(newest_part.unwrap_or(0));
@@ -178,8 +189,7 @@ impl Schema {
     /// # Errors
     /// The disk is full, or the system refuses; then nothing is lost yet, and the next commit tries again.
     pub fn commit(&self, now: Timestamp, sync: bool) -> Result<Committed, Error> {
-        let mut committed = Committed::default();
-        committed.bytes = self.seal_before_the_ring_wraps(now)?;
+        let mut committed = Committed { bytes: self.seal_before_the_ring_wraps(now)?, slots_lost: 0 };
         let mut state = self.state_mut();
         let state_ref = &mut *state;
         state_ref.seq += 1;
@@ -209,9 +219,14 @@ impl Schema {
         written.map(|()| committed)
     }
 
-    /// The ring, for what looks at its file.
-    pub fn ring(&self) -> &Ring {
-        &self.ring
+    /// Returns when everything that was committed is on the medium.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn sync(&self) -> Result<(), Error> {
+        let late = self.state().late.disk();
+        late.sync().map_err(Error::io("sync", &self.folder.join("late.log")))?;
+        self.ring.sync()
     }
 
     fn state(&self) -> RwLockReadGuard<'_, State> {

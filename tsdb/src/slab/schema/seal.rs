@@ -1,7 +1,7 @@
 //! Sealing: what has left the open slots goes from the ring to a segment, and from a finer archive's segments to a coarser
 //! one's. A coarser archive is sealed from the next finer one, so that each value is read once for it.
 
-use super::late::LateSpan;
+use super::late::{Folded, LateSpan};
 use super::sealed::{self, Part};
 use super::view::ALL_FIELDS;
 use super::{OPEN_AFTER, OPEN_BEFORE, Schema};
@@ -12,7 +12,6 @@ use crate::slab::rolled::Rolled;
 use crate::slab::segment::{Draft, Key, Kind, Segment, Stretch};
 use crate::slab::spans::Spans;
 use crate::time::Timestamp;
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
@@ -194,7 +193,7 @@ impl Schema {
         sealed_end: Option<Timestamp>,
         draft: Draft,
         (path, seq): (PathBuf, u64),
-        folded: &[((u8, Timestamp), HashMap<u32, usize>)],
+        folded: &[Folded],
     ) -> Result<bool, Error> {
         let is_empty = draft.is_empty();
         let part = if is_empty {

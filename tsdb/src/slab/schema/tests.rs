@@ -30,7 +30,7 @@ impl Model {
 
     fn restart(&mut self) {
         self.schema = None;
-        let keys = (0..SERIES).map(|column| Key { column, generation: 0 });
+        let keys = (0..SERIES).map(|column| (Key { column, generation: 0 }, true));
         let faults = Arc::new(Faults::new(10));
         let (schema, recovery) =
             Schema::open(self.folder.path(), self.retention.clone(), keys, faults).expect("opened");

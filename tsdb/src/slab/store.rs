@@ -1,0 +1,265 @@
+//! The slab store: a folder with one folder for each retention, and one log of names. Every flush is one commit; whatever is
+//! not written is counted by reason.
+
+mod names_of;
+mod write;
+
+use super::disk::FileDisk;
+use super::names::{Event, Name, Names};
+use super::places::{Place, Places};
+use super::schema::{self, Faults, Schema};
+use super::segment::Key;
+use crate::catalogue::SeriesId;
+use crate::counters::{Counters, Counts};
+use crate::error::Error;
+use crate::find::Bounds;
+use crate::index::Index;
+use crate::lock::FolderLock;
+use crate::name::{NameError, canonical, clip};
+use crate::retention::Archive;
+use crate::schema::Rules;
+use crate::store::{Fetched, Node, Point, Store, WriteReport};
+use crate::time::{Timestamp, Window};
+use crate::whisper_store::StoreLimits;
+use names_of::SchemaNames;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// When what was committed is handed to the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SyncPolicy {
+    /// With every commit: a loss of power costs the open interval at most.
+    #[default]
+    Flush,
+    /// When so many seconds have passed: a loss of power costs that much at most.
+    Interval(u32),
+    /// When the system pleases.
+    None,
+}
+
+/// A folder of rings and segments. All methods take `&self` and may be called from many threads.
+pub struct SlabStore {
+    root: PathBuf,
+    rules: Rules,
+    limits: StoreLimits,
+    policy: SyncPolicy,
+    index: Index,
+    places: Places,
+    schemas: RwLock<Vec<Arc<Schema>>>,
+    /// Held while series come and go.
+    names: Mutex<SchemaNames>,
+    synced_at: Mutex<Timestamp>,
+    counters: Counters,
+    faults: Arc<Faults>,
+    _lock: Option<FolderLock>,
+}
+
+impl SlabStore {
+    /// Opens a folder to read and write; it is made if need be. It is locked against other processes.
+    ///
+    /// # Errors
+    /// Another process holds it, a ring in it is damaged, or the system refuses.
+    pub fn open(root: &Path, rules: Rules, limits: StoreLimits, policy: SyncPolicy) -> Result<SlabStore, Error> {
+        fs::create_dir_all(root).map_err(Error::io("create", root))?;
+        let lock = FolderLock::take(root)?;
+        let faults = Arc::new(Faults::new(limits.errors));
+        let index = Index::new(limits.series, Bounds { expansions: limits.expansions, nodes: limits.nodes });
+        let places = Places::default();
+        let mut found = names_of::Found::default();
+        let path = root.join("names.log");
+        let disk = Arc::new(FileDisk::open(&path).map_err(Error::io("open", &path))?);
+        let (names, damage) = Names::open(disk, &path, |name| found.take(&name, &index))?;
+        if damage.skipped_bytes > 0 {
+            faults.report(&Error::corrupt(&path, format!("{} bytes of it are no names", damage.skipped_bytes)));
+        }
+        let (retentions, schemas) = found.open_schemas(root, &faults)?;
+        found.place(&places);
+        if !index.attach(&root.join("names.fst"))? {
+            index.show_all(&found.shown());
+        } else {
+            // What the checkpoint does not know, or knows as shown though it has ended since.
+            let (shown, hidden) = found.unlike(&index);
+            index.show_all(&shown);
+            index.hide_all(&hidden);
+        }
+        let names = Mutex::new(SchemaNames::new(names, retentions, root));
+        let schemas = RwLock::new(schemas);
+        let (synced_at, counters) = (Mutex::new(Timestamp(0)), Counters::default());
+        let root = root.to_owned();
+        Ok(SlabStore {
+            root,
+            rules,
+            limits,
+            policy,
+            index,
+            places,
+            schemas,
+            names,
+            synced_at,
+            counters,
+            faults,
+            _lock: lock,
+        })
+    }
+
+    /// Ends series: their values are gone for readers at once, and from the disk as segments are merged or expire. A point
+    /// that comes later begins a new series of the same name. Answers how many there were.
+    ///
+    /// # Errors
+    /// The disk is full, or the system refuses; then nothing has ended for whoever opens the store again.
+    pub fn remove(&self, now: Timestamp, series: &[SeriesId]) -> Result<u64, Error> {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut removed = Vec::new();
+        for series in series {
+            let Some(place) = self.places.look().of(*series) else { continue };
+            let Some(name) = self.index.name(*series) else { continue };
+            names.push(Event::Ended, place, now, &name);
+            removed.push((*series, place));
+        }
+        names.commit()?;
+        for (series, place) in &removed {
+            self.places.clear(*series);
+            if let Some(schema) = self.schema(place.schema) {
+                schema.end_series(place.key(), now);
+            }
+        }
+        let ids: Vec<SeriesId> = removed.iter().map(|(series, _)| *series).collect();
+        self.index.hide_all(&ids);
+        Ok(removed.len() as u64)
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn schemas(&self) -> Vec<Arc<Schema>> {
+        self.schemas.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn schema(&self, schema: u16) -> Option<Arc<Schema>> {
+        self.schemas.read().unwrap_or_else(PoisonError::into_inner).get(usize::from(schema)).cloned()
+    }
+
+    /// Where a series lies that readers may see.
+    fn located(&self, name: &str) -> Option<(Arc<Schema>, Key)> {
+        let name = canonical(name).ok()?;
+        let place = self.places.look().of(self.index.known(&name)?)?;
+        Some((self.schema(place.schema)?, place.key()))
+    }
+
+    fn sync_is_due(&self, now: Timestamp) -> bool {
+        match self.policy {
+            SyncPolicy::Flush => true,
+            SyncPolicy::None => false,
+            SyncPolicy::Interval(secs) => {
+                let mut synced_at = self.synced_at.lock().unwrap_or_else(PoisonError::into_inner);
+                let is_due = now - *synced_at >= i64::from(secs) || now < *synced_at;
+                if is_due {
+                    *synced_at = now;
+                }
+                is_due
+            }
+        }
+    }
+
+    fn commit_all(&self, now: Timestamp, sync: bool) -> Result<(), Error> {
+        // No value may be on the medium before its name is.
+        let named = self.names.lock().unwrap_or_else(PoisonError::into_inner).commit();
+        let mut first_error = named.inspect_err(|error| self.faults.note(error)).err();
+        if first_error.is_none() {
+            for schema in self.schemas() {
+                match schema.commit(now, sync) {
+                    Ok(committed) => self.counters.slots_lost.add(committed.slots_lost),
+                    Err(error) => {
+                        self.faults.note(&error);
+                        first_error = first_error.or(Some(error));
+                    }
+                }
+            }
+        }
+        first_error.map_or(Ok(()), Err)
+    }
+}
+
+impl Store for SlabStore {
+    fn resolve(&self, name: &str) -> Result<SeriesId, Error> {
+        let resolved = canonical(name)
+            .map_err(|reason| name_error(name, reason))
+            .and_then(|canonical| self.index.resolve(&canonical));
+        resolved.inspect_err(|_| self.counters.names_refused.add(1))
+    }
+
+    fn name(&self, series: SeriesId) -> Option<Arc<str>> {
+        self.index.name(series)
+    }
+
+    fn series_count(&self) -> usize {
+        self.index.len()
+    }
+
+    fn write(&self, now: Timestamp, points: &[Point]) -> WriteReport {
+        let report = self.write_points(now, points);
+        self.counters.count(&report);
+        report
+    }
+
+    fn commit(&self, now: Timestamp) -> Result<(), Error> {
+        self.commit_all(now, self.sync_is_due(now))
+    }
+
+    fn upkeep(&self, now: Timestamp) -> Result<(), Error> {
+        let mut first_error = None;
+        for schema in self.schemas() {
+            let done = schema.upkeep(now);
+            first_error = first_error.or(done.inspect_err(|error| self.faults.note(error)).err());
+        }
+        if self.index.wants_checkpoint() {
+            let done = self.index.checkpoint(&self.root.join("names.fst"));
+            first_error = first_error.or(done.inspect_err(|error| self.faults.note(error)).err());
+        }
+        first_error.map_or(Ok(()), Err)
+    }
+
+    fn sync(&self) {
+        for schema in self.schemas() {
+            if let Err(error) = schema.sync() {
+                self.faults.note(&error);
+            }
+        }
+    }
+
+    fn find(&self, pattern: &str) -> Result<Vec<Node>, Error> {
+        self.index.find(pattern)
+    }
+
+    fn leaves(&self) -> Result<Vec<String>, Error> {
+        self.index.leaves()
+    }
+
+    fn archives(&self, name: &str) -> Result<Option<Vec<Archive>>, Error> {
+        Ok(self.located(name).map(|(schema, _)| schema.retention.archives().to_vec()))
+    }
+
+    fn fetch(&self, name: &str, window: Window, now: Timestamp) -> Result<Option<Fetched>, Error> {
+        let Some((schema, key)) = self.located(name) else { return Ok(None) };
+        let settings = self.rules.settings(name);
+        schema.fetch(key, settings.rollup, settings.x_files_factor, window, now)
+    }
+
+    fn counters(&self) -> Counts {
+        let Counts(mut all) = self.counters.all();
+        all.push(("damaged_reads", self.faults.damaged.value()));
+        all.push(("slots_lost", self.counters.slots_lost.value()));
+        Counts(all)
+    }
+
+    fn recent_errors(&self) -> Vec<String> {
+        self.faults.recent()
+    }
+}
+
+fn name_error(name: &str, reason: NameError) -> Error {
+    Error::Name { name: clip(name), reason }
+}

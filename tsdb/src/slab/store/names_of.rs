@@ -1,0 +1,139 @@
+//! From the log of names to open schemas, and new names into the log.
+
+use super::{Event, Faults, Key, Name, Names, Place, Places, Schema, schema};
+use crate::catalogue::SeriesId;
+use crate::error::Error;
+use crate::index::Index;
+use crate::retention::Retention;
+use crate::slab::places::SCHEMAS_MOST;
+use crate::time::Timestamp;
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The open log, and which schema is of which retention.
+pub(super) struct SchemaNames {
+    log: Names,
+    retentions: HashMap<Retention, u16>,
+    root: PathBuf,
+    /// Whether the log has a batch that is not on the medium.
+    is_pending: bool,
+}
+
+impl SchemaNames {
+    pub fn new(log: Names, retentions: HashMap<Retention, u16>, root: &Path) -> SchemaNames {
+        SchemaNames { log, retentions, root: root.to_owned(), is_pending: false }
+    }
+
+    /// The number of a retention's schema, which `open` is called to add if it is new.
+    pub fn schema(
+        &mut self,
+        retention: &Retention,
+        add: impl FnOnce(&Path) -> Result<u16, Error>,
+    ) -> Result<u16, Error> {
+        if let Some(schema) = self.retentions.get(retention) {
+            return Ok(*schema);
+        }
+        let folder = self.root.join(schema::folder_name(retention));
+        if self.retentions.len() >= SCHEMAS_MOST {
+            return Err(Error::corrupt(&self.root, format!("more than {SCHEMAS_MOST} retentions")));
+        }
+        let schema = add(&folder)?;
+        self.retentions.insert(retention.clone(), schema);
+        Ok(schema)
+    }
+
+    /// Adds a record, which lies on the medium with the next [`SchemaNames::commit`].
+    pub fn push(&mut self, event: Event, place: Place, at: Timestamp, name: &str) {
+        let Key { column, generation } = place.key();
+        self.log.push(&Name { column, generation, schema: place.schema, event, at_secs: at.0, name });
+        self.is_pending = true;
+    }
+
+    /// Returns when every record is on the medium.
+    pub fn commit(&mut self) -> Result<(), Error> {
+        if self.is_pending {
+            self.log.commit()?;
+            self.is_pending = false;
+        }
+        Ok(())
+    }
+}
+
+/// The schemas of a folder, and which is of which retention.
+pub(super) type Opened = (HashMap<Retention, u16>, Vec<Arc<Schema>>);
+
+/// What the log says: of each series its place, and whether it has ended.
+#[derive(Default)]
+pub(super) struct Found {
+    /// By id.
+    series: Vec<(Option<Place>, bool)>,
+    /// The newest generation of each column, by schema.
+    columns: HashMap<u16, HashMap<u32, (u16, bool)>>,
+}
+
+impl Found {
+    /// Takes one record. Names are resolved in the order of their first record, so that ids are the same every time.
+    pub fn take(&mut self, name: &Name<'_>, index: &Index) {
+        // More names than may be: those beyond are not shown, and their columns stay taken.
+        let Ok(id) = index.resolve(name.name) else { return };
+        let (column, generation) = (name.column, name.generation);
+        let is_made = name.event == Event::Made;
+        if self.series.len() <= id.index() {
+            self.series.resize(id.index() + 1, (None, false));
+        }
+        self.series[id.index()] = (Some(Place::new(name.schema, Key { column, generation })), is_made);
+        self.columns.entry(name.schema).or_default().insert(column, (generation, is_made));
+    }
+
+    /// Opens the schemas in the folder, each by its number.
+    pub fn open_schemas(&self, root: &Path, faults: &Arc<Faults>) -> Result<Opened, Error> {
+        let mut numbered = Vec::new();
+        for entry in fs::read_dir(root).map_err(Error::io("list", root))? {
+            let path = entry.map_err(Error::io("list", root))?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if let Some((number, retention)) = schema::numbered_folder(name) {
+                numbered.push((number, retention, path));
+            }
+        }
+        numbered.sort_by_key(|(number, ..)| *number);
+        let (mut retentions, mut schemas) = (HashMap::new(), Vec::new());
+        for (expected, (number, retention, path)) in numbered.into_iter().enumerate() {
+            if usize::from(number) != expected {
+                return Err(Error::corrupt(root, format!("the folder of schema {expected} is missing")));
+            }
+            let columns = self.columns.get(&number);
+            let keys = columns
+                .into_iter()
+                .flatten()
+                .map(|(column, (generation, is_taken))| (Key { column: *column, generation: *generation }, *is_taken));
+            let (schema, _) = Schema::open(&path, retention.clone(), keys, Arc::clone(faults))?;
+            retentions.insert(retention, number);
+            schemas.push(Arc::new(schema));
+        }
+        Ok((retentions, schemas))
+    }
+
+    /// Notes where each series lies.
+    pub fn place(&self, places: &Places) {
+        for (id, (place, is_made)) in (0..).zip(&self.series) {
+            if let Some(place) = place.filter(|_| *is_made) {
+                places.set(SeriesId(id), place);
+            }
+        }
+    }
+
+    /// The series that have not ended.
+    pub fn shown(&self) -> Vec<SeriesId> {
+        (0..).zip(&self.series).filter(|(_, (_, is_made))| *is_made).map(|(id, _)| SeriesId(id)).collect()
+    }
+
+    /// Those that an index hides though they are there, and those that it shows though they have ended.
+    pub fn unlike(&self, index: &Index) -> (Vec<SeriesId>, Vec<SeriesId>) {
+        let unlike = (0..).map(SeriesId).zip(&self.series).filter(|(id, (_, is_made))| index.is_shown(*id) != *is_made);
+        let (shown, hidden): (Vec<_>, Vec<_>) = unlike.partition(|(_, (_, is_made))| *is_made);
+        let ids = |found: Vec<(SeriesId, &(Option<Place>, bool))>| found.into_iter().map(|(id, _)| id).collect();
+        (ids(shown), ids(hidden))
+    }
+}
