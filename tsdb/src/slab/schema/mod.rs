@@ -60,8 +60,10 @@ struct State {
     columns: Columns,
     /// Grows with every commit and every segment.
     seq: u64,
-    /// Whether something was written that is not known to be on the medium.
-    is_unsynced: bool,
+    /// Whether rows were written that are not known to be on the medium.
+    has_unsynced_rows: bool,
+    /// The same of late points. Apart, because a sync costs the disk a flush even where there is nothing to write.
+    has_unsynced_late: bool,
     /// When the oldest late point came that waits for a segment of its own.
     fold_since: Option<Timestamp>,
 }
@@ -152,7 +154,8 @@ impl Schema {
             sealed: Arc::new(shelves),
             columns,
             seq,
-            is_unsynced: false,
+            has_unsynced_rows: false,
+            has_unsynced_late: false,
             fold_since,
         };
         let state = RwLock::new(state);
@@ -194,27 +197,20 @@ impl Schema {
         let state_ref = &mut *state;
         state_ref.seq += 1;
         let written = state_ref.late.write().and_then(|late| {
-            state_ref.is_unsynced |= late;
+            state_ref.has_unsynced_late |= late;
             let bytes = state_ref.open.write_before(Timestamp(i64::MAX), &self.ring, state_ref.seq)?;
-            state_ref.is_unsynced |= bytes > 0;
+            state_ref.has_unsynced_rows |= bytes > 0;
             committed.bytes += bytes;
             Ok(())
         });
         let step = i64::from(self.spans[0].step.secs());
         let oldest_open = now.floor(self.spans[0].step) - OPEN_BEFORE * step;
         committed.slots_lost = state_ref.open.close_before(oldest_open, OPEN_MOST);
-        let late = state.late.disk();
-        let is_unsynced = std::mem::take(&mut state.is_unsynced);
         drop(state);
-        if is_unsynced && sync {
-            let synced = late.sync().map_err(Error::io("sync", &self.folder.join("late.log")));
-            if let Err(error) = synced.and_then(|()| self.ring.sync()) {
-                self.state_mut().is_unsynced = true;
-                return Err(error);
-            }
-        } else if is_unsynced {
+        if sync {
+            self.sync()?;
+        } else {
             self.ring.forgo_former_rows();
-            self.state_mut().is_unsynced = true;
         }
         written.map(|()| committed)
     }
@@ -224,9 +220,22 @@ impl Schema {
     /// # Errors
     /// The system's.
     pub fn sync(&self) -> Result<(), Error> {
-        let late = self.state().late.disk();
-        late.sync().map_err(Error::io("sync", &self.folder.join("late.log")))?;
-        self.ring.sync()
+        let (late, rows, log) = {
+            let mut state = self.state_mut();
+            let late = std::mem::take(&mut state.has_unsynced_late);
+            (late, std::mem::take(&mut state.has_unsynced_rows), state.late.disk())
+        };
+        let synced = (|| {
+            if late {
+                log.sync().map_err(Error::io("sync", &self.folder.join("late.log")))?;
+            }
+            if rows { self.ring.sync() } else { Ok(()) }
+        })();
+        synced.inspect_err(|_| {
+            let mut state = self.state_mut();
+            state.has_unsynced_late |= late;
+            state.has_unsynced_rows |= rows;
+        })
     }
 
     fn state(&self) -> RwLockReadGuard<'_, State> {

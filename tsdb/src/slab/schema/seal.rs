@@ -54,7 +54,7 @@ impl Schema {
                 let state = &mut *state;
                 state.seq += 1;
                 let written = state.open.write_before(end.min(self.closed_before(now)), &self.ring, state.seq)?;
-                state.is_unsynced |= written > 0;
+                state.has_unsynced_rows |= written > 0;
                 bytes += written;
             }
             let Some(span) = self.due(now) else { break };
