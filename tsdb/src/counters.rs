@@ -41,10 +41,14 @@ pub struct Counters {
     pub dropped_compressed: Counter,
     /// Points lost to a full disk or quota.
     pub dropped_full: Counter,
+    /// Points of new series beyond a quota.
+    pub dropped_quota: Counter,
     /// Points lost to another answer of the system.
     pub dropped_failed: Counter,
     /// Points given to a store that is open for reading only.
     pub dropped_read_only: Counter,
+    /// Segments of a slab store that were removed before their time, to keep its bytes.
+    pub segments_removed: Counter,
     /// Slots of a slab store whose values were given up because they could not be written for too long.
     pub slots_lost: Counter,
     /// Names refused, and new names beyond the limit of series.
@@ -63,6 +67,7 @@ impl Counters {
         self.dropped_broken.add(report.dropped_broken);
         self.dropped_compressed.add(report.dropped_compressed);
         self.dropped_full.add(report.dropped_full);
+        self.dropped_quota.add(report.dropped_quota);
         self.dropped_failed.add(report.dropped_failed);
         self.dropped_read_only.add(report.dropped_read_only);
     }
@@ -79,6 +84,7 @@ impl Counters {
             ("dropped_broken", self.dropped_broken.value()),
             ("dropped_compressed", self.dropped_compressed.value()),
             ("dropped_full", self.dropped_full.value()),
+            ("dropped_quota", self.dropped_quota.value()),
             ("dropped_failed", self.dropped_failed.value()),
             ("dropped_read_only", self.dropped_read_only.value()),
             ("names_refused", self.names_refused.value()),
@@ -119,6 +125,7 @@ mod tests {
             dropped_broken: 16,
             dropped_compressed: 32,
             dropped_full: 64,
+            dropped_quota: 512,
             dropped_failed: 128,
             dropped_read_only: 256,
         };
@@ -126,7 +133,7 @@ mod tests {
         counters.names_refused.add(3);
         let counts = counters.all();
         assert_eq!((counts.of("points_written"), counts.of("files_created"), counts.of("dropped_full")), (1, 2, 64));
-        assert_eq!((counts.dropped(), report.dropped()), (508, 508));
+        assert_eq!((counts.dropped(), report.dropped()), (1020, 1020));
         assert_eq!(counts.of("names_refused"), 3);
         assert_eq!(counts.of("bridges_crossed"), 0);
     }

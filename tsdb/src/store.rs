@@ -171,6 +171,8 @@ pub struct WriteReport {
     pub dropped_compressed: u64,
     /// Points lost to a full disk or quota.
     pub dropped_full: u64,
+    /// Points of new series beyond a quota, or beyond the room for those that wait.
+    pub dropped_quota: u64,
     /// Points lost to another answer of the system, or of ids that this store did not give.
     pub dropped_failed: u64,
     /// Points given to a store that is open for reading only.
@@ -185,6 +187,7 @@ impl WriteReport {
             + self.dropped_broken
             + self.dropped_compressed
             + self.dropped_full
+            + self.dropped_quota
             + self.dropped_failed
             + self.dropped_read_only
     }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tsdb::{Rules, SlabStore, Step, Store, StoreLimits, WhisperStore};
+use tsdb::{Rules, SlabStore, Store, WhisperStore};
 
 /// Runs until a signal says stop. The stages start from the store up to the wire, and stop from the wire down to the
 /// store, so that nothing arrives that has nowhere to go.
@@ -32,7 +32,7 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
     // Where it cannot be raised, connections beyond it are closed and counted.
     let _ = raise_descriptor_limit();
 
-    let (own, store) = open_stores(&settings, plan.rules, plan.step, plan.store)?;
+    let (own, store) = open_stores(&settings, &mut plan)?;
     let commits = Commits::start([Arc::clone(&store), Arc::clone(&own)]);
     let listener = TcpListener::bind(settings.http).with_context(|| format!("listen on http://{}", settings.http))?;
     let http = listener.local_addr().context("ask for the HTTP address")?;
@@ -75,21 +75,16 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
 
 /// kymo's own store and the one that points go to: one and the same unless a foreign tree was named, which the rules
 /// that were read are for, then.
-fn open_stores(
-    settings: &Settings,
-    rules: Rules,
-    step: Step,
-    limits: StoreLimits,
-) -> Result<(Arc<dyn Store>, Arc<dyn Store>)> {
-    let own = own_store(&settings.data);
-    let open_own = |rules| SlabStore::open(&own, rules, limits, settings.sync);
+fn open_stores(settings: &Settings, plan: &mut Plan) -> Result<(Arc<dyn Store>, Arc<dyn Store>)> {
+    let (own, limits) = (own_store(&settings.data), plan.store);
+    let (rules, options) = (std::mem::take(&mut plan.rules), std::mem::take(&mut plan.slab));
     match &settings.whisper {
         Some(tree) => {
-            let own = open_own(Rules::default().at_step(step))?;
+            let own = SlabStore::open(&own, Rules::default().at_step(plan.step), limits, options)?;
             Ok((Arc::new(own), Arc::new(WhisperStore::open(tree, rules, limits)?)))
         }
         None => {
-            let own = Arc::new(open_own(rules)?);
+            let own = Arc::new(SlabStore::open(&own, rules, limits, options)?);
             Ok((Arc::clone(&own) as Arc<dyn Store>, own))
         }
     }

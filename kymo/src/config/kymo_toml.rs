@@ -41,9 +41,22 @@ pub struct KymoToml {
     pub storage_schemas: Option<PathBuf>,
     /// carbon's file.
     pub storage_aggregation: Option<PathBuf>,
+    /// Bounds on the series of some prefixes.
+    #[serde(default)]
+    pub quotas: Vec<QuotaTable>,
     /// Every bound.
     #[serde(default)]
     pub limits: Limits,
+}
+
+/// How many series may begin with a prefix.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuotaTable {
+    /// The beginning of the names.
+    pub prefix: String,
+    /// Series.
+    pub series: u32,
 }
 
 /// The bounds that a running server keeps; all of them have defaults.
@@ -86,6 +99,12 @@ pub struct Limits {
     pub series: Option<u32>,
     /// Files kept open.
     pub open_files: Option<u32>,
+    /// Bytes of the own store's segments.
+    pub store_bytes: Option<u64>,
+    /// Series of the own store that may begin in a second.
+    pub creates_per_second: Option<u32>,
+    /// Points of series that wait to begin.
+    pub waiting_points: Option<u32>,
     /// Series one query may read.
     pub query_series: Option<u32>,
     /// Points one query may read.
@@ -134,6 +153,12 @@ pub const KEYS: &[Key] = &[
     ),
     key("storage_schemas", "none", "carbon's storage-schemas.conf; without it 10s:6h,1m:7d,10m:1y."),
     key("storage_aggregation", "none", "carbon's storage-aggregation.conf; without it by the ending of the name."),
+    key(
+        "quotas",
+        "none",
+        "Tables `[[quotas]]` with `prefix` and `series`: so many series of kymo's own store may begin with the prefix; \
+         newcomers beyond it are refused and counted (`dropped_quota`).",
+    ),
     key("limits.receivers", "one a core, at most 4", "Threads, each with a StatsD socket of its own."),
     key(
         "limits.receive_buffer_bytes",
@@ -172,6 +197,17 @@ pub const KEYS: &[Key] = &[
     key("limits.member_bytes", "16777216", "Set members that each receiver keeps for the console backend to print."),
     key("limits.series", "1000000", "Series that the store resolves; newcomers beyond it are refused and counted."),
     key("limits.open_files", "4096", "Whisper files kept open between writes."),
+    key(
+        "limits.store_bytes",
+        "none",
+        "Bytes of all segments of kymo's own store; beyond it those that end first are removed before their time.",
+    ),
+    key(
+        "limits.creates_per_second",
+        "none",
+        "Series of kymo's own store that may begin in a second; further ones wait with their points.",
+    ),
+    key("limits.waiting_points", "1000000", "Points of series that wait; further ones are refused and counted."),
     key("limits.query_series", "10000", "Series that one request may read before it is answered 4xx."),
     key("limits.query_points", "50000000", "Points that one request may read before it is answered 4xx."),
     key("limits.queries", "one a core", "Requests evaluated or drawn at once; further ones wait."),

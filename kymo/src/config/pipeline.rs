@@ -1,6 +1,6 @@
 //! Settings to the plain configuration of each stage. Files that settings name are read here, once.
 
-use super::kymo_toml::{Limits, read_bounded};
+use super::kymo_toml::{Limits, QuotaTable, read_bounded};
 use super::settings::{FLUSH_INTERVAL, Settings};
 use super::statsd_file::{self, Telling};
 use anyhow::Result;
@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
-use tsdb::{Rules, Step, StoreLimits};
+use tsdb::{Quota, Rules, SlabOptions, Step, StoreLimits};
 
 /// A receiver a core pays until the kernel's side of UDP is the limit.
 const RECEIVERS_MAX: usize = 4;
@@ -23,6 +23,8 @@ pub struct Plan {
     pub rules: Rules,
     /// The store's bounds.
     pub store: StoreLimits,
+    /// How the own store is kept.
+    pub slab: SlabOptions,
     /// The server's bounds.
     pub http: app::Limits,
     /// The flush interval.
@@ -55,7 +57,8 @@ impl Plan {
         warnings.extend(rules.warnings().iter().cloned());
         warnings.extend(coarser_than_flushes(&rules, step));
         let (store, http) = (store_limits(settings), http_limits(settings));
-        Ok(Plan { agent, rules, store, http, interval, step, telling, warnings })
+        let slab = slab_options(settings);
+        Ok(Plan { agent, rules, store, slab, http, interval, step, telling, warnings })
     }
 }
 
@@ -130,6 +133,19 @@ fn store_limits(settings: &Settings) -> StoreLimits {
     set(&mut limits.series, settings.limits.series);
     set(&mut limits.open_files, settings.limits.open_files.map(|files| files as usize));
     limits
+}
+
+fn slab_options(settings: &Settings) -> SlabOptions {
+    let quota = |table: &QuotaTable| Quota { prefix: table.prefix.clone(), series: table.series };
+    let mut options = SlabOptions {
+        sync: settings.sync,
+        quotas: settings.quotas.iter().map(quota).collect(),
+        creates_per_second: settings.limits.creates_per_second,
+        max_bytes: settings.limits.store_bytes,
+        ..SlabOptions::default()
+    };
+    set(&mut options.waiting_points, settings.limits.waiting_points.map(|points| points as usize));
+    options
 }
 
 fn http_limits(settings: &Settings) -> app::Limits {

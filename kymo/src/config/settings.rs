@@ -1,6 +1,6 @@
 //! What `kymo serve` runs with, after every source of configuration was read once.
 
-use super::kymo_toml::{KymoToml, Limits};
+use super::kymo_toml::{KymoToml, Limits, QuotaTable};
 use crate::cli::{Dialects, ServeArgs};
 use anyhow::{Context, Result, bail};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
@@ -35,6 +35,8 @@ pub struct Settings {
     pub storage_schemas: Option<PathBuf>,
     /// carbon's storage-aggregation.conf.
     pub storage_aggregation: Option<PathBuf>,
+    /// Bounds on the series of some prefixes.
+    pub quotas: Vec<QuotaTable>,
     /// Bounds; what is `None` there has the default of the stage that keeps it.
     pub limits: Limits,
     /// The interface where no address is given.
@@ -77,6 +79,7 @@ impl Settings {
             statsd_config,
             storage_schemas: args.storage_schemas.clone().or(file.storage_schemas),
             storage_aggregation: args.storage_aggregation.clone().or(file.storage_aggregation),
+            quotas: file.quotas,
             limits: file.limits,
             default_host: host,
         })

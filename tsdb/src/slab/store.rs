@@ -7,6 +7,7 @@ mod write;
 use super::disk::FileDisk;
 use super::names::{Event, Name, Names};
 use super::places::{Place, Places};
+use super::quotas::{Quota, Quotas};
 use super::schema::{self, Faults, Schema};
 use super::segment::Key;
 use crate::catalogue::SeriesId;
@@ -24,7 +25,7 @@ use crate::whisper_store::StoreLimits;
 use names_of::SchemaNames;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// When what was committed is handed to the disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,17 +39,52 @@ pub enum SyncPolicy {
     None,
 }
 
+/// How a slab store is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlabOptions {
+    /// When what was committed is handed to the disk.
+    pub sync: SyncPolicy,
+    /// How many series may begin with which prefix; newcomers beyond it are refused.
+    pub quotas: Vec<Quota>,
+    /// Series that may begin in a second; further ones wait. `None`: any number.
+    pub creates_per_second: Option<u32>,
+    /// Points of waiting series that are kept; further ones are refused.
+    pub waiting_points: usize,
+    /// Bytes of all segments, beyond which the oldest are removed. `None`: retention alone says what goes.
+    pub max_bytes: Option<u64>,
+}
+
+impl Default for SlabOptions {
+    fn default() -> SlabOptions {
+        SlabOptions {
+            sync: SyncPolicy::Flush,
+            quotas: Vec::new(),
+            creates_per_second: None,
+            waiting_points: 1_000_000,
+            max_bytes: None,
+        }
+    }
+}
+
+impl From<SyncPolicy> for SlabOptions {
+    fn from(sync: SyncPolicy) -> SlabOptions {
+        SlabOptions { sync, ..SlabOptions::default() }
+    }
+}
+
 /// A folder of rings and segments. All methods take `&self` and may be called from many threads.
 pub struct SlabStore {
     root: PathBuf,
     rules: Rules,
     limits: StoreLimits,
     policy: SyncPolicy,
+    max_bytes: Option<u64>,
     index: Index,
     places: Places,
     schemas: RwLock<Vec<Arc<Schema>>>,
     /// Held while series come and go.
     names: Mutex<SchemaNames>,
+    quotas: Mutex<Quotas>,
     synced_at: Mutex<Timestamp>,
     counters: Counters,
     faults: Arc<Faults>,
@@ -60,7 +96,13 @@ impl SlabStore {
     ///
     /// # Errors
     /// Another process holds it, a ring in it is damaged, or the system refuses.
-    pub fn open(root: &Path, rules: Rules, limits: StoreLimits, policy: SyncPolicy) -> Result<SlabStore, Error> {
+    pub fn open(
+        root: &Path,
+        rules: Rules,
+        limits: StoreLimits,
+        options: impl Into<SlabOptions>,
+    ) -> Result<SlabStore, Error> {
+        let options = options.into();
         fs::create_dir_all(root).map_err(Error::io("create", root))?;
         let lock = FolderLock::take(root)?;
         let faults = Arc::new(Faults::new(limits.errors));
@@ -83,21 +125,26 @@ impl SlabStore {
             index.show_all(&shown);
             index.hide_all(&hidden);
         }
+        let mut quotas = Quotas::new(options.quotas, options.creates_per_second, options.waiting_points);
+        if !quotas.is_unbounded() {
+            found.shown().iter().for_each(|id| {
+                index.with_name(*id, |name| quotas.count(name));
+            });
+        }
         let names = Mutex::new(SchemaNames::new(names, retentions, root));
-        let schemas = RwLock::new(schemas);
-        let (synced_at, counters) = (Mutex::new(Timestamp(0)), Counters::default());
-        let root = root.to_owned();
         Ok(SlabStore {
-            root,
+            root: root.to_owned(),
             rules,
             limits,
-            policy,
+            policy: options.sync,
+            max_bytes: options.max_bytes,
             index,
             places,
-            schemas,
+            schemas: RwLock::new(schemas),
             names,
-            synced_at,
-            counters,
+            quotas: Mutex::new(quotas),
+            synced_at: Mutex::new(Timestamp(0)),
+            counters: Counters::default(),
             faults,
             _lock: lock,
         })
@@ -118,7 +165,9 @@ impl SlabStore {
             removed.push((*series, place));
         }
         names.commit()?;
+        let mut quotas = self.quotas();
         for (series, place) in &removed {
+            self.index.with_name(*series, |name| quotas.uncount(name));
             self.places.clear(*series);
             if let Some(schema) = self.schema(place.schema) {
                 schema.end_series(place.key(), now);
@@ -134,6 +183,10 @@ impl SlabStore {
         &self.root
     }
 
+    fn quotas(&self) -> MutexGuard<'_, Quotas> {
+        self.quotas.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn schemas(&self) -> Vec<Arc<Schema>> {
         self.schemas.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -147,6 +200,27 @@ impl SlabStore {
         let name = canonical(name).ok()?;
         let place = self.places.look().of(self.index.known(&name)?)?;
         Some((self.schema(place.schema)?, place.key()))
+    }
+
+    /// Removes the segments that end first until the others fit.
+    fn fit_into_max_bytes(&self) -> Result<(), Error> {
+        let Some(max_bytes) = self.max_bytes else { return Ok(()) };
+        let schemas = self.schemas();
+        let of = |schema: &Arc<Schema>| {
+            schema.parts().into_iter().map(|part| (part, Arc::clone(schema))).collect::<Vec<_>>()
+        };
+        let mut parts: Vec<_> = schemas.iter().flat_map(of).collect();
+        parts.sort_by_key(|((end, ..), _)| *end);
+        let mut bytes: u64 = parts.iter().map(|((_, bytes, _), _)| bytes).sum();
+        for ((_, part_bytes, which), schema) in parts {
+            if bytes <= max_bytes {
+                break;
+            }
+            schema.remove_part(which)?;
+            self.counters.segments_removed.add(1);
+            bytes -= part_bytes;
+        }
+        Ok(())
     }
 
     fn sync_is_due(&self, now: Timestamp) -> bool {
@@ -206,6 +280,9 @@ impl Store for SlabStore {
     }
 
     fn commit(&self, now: Timestamp) -> Result<(), Error> {
+        if self.quotas().waiting() > 0 {
+            self.write(now, &[]);
+        }
         self.commit_all(now, self.sync_is_due(now))
     }
 
@@ -215,6 +292,8 @@ impl Store for SlabStore {
             let done = schema.upkeep(now);
             first_error = first_error.or(done.inspect_err(|error| self.faults.note(error)).err());
         }
+        let fitted = self.fit_into_max_bytes();
+        first_error = first_error.or(fitted.inspect_err(|error| self.faults.note(error)).err());
         if self.index.wants_checkpoint() {
             let done = self.index.checkpoint(&self.root.join("names.fst"));
             first_error = first_error.or(done.inspect_err(|error| self.faults.note(error)).err());
@@ -252,6 +331,7 @@ impl Store for SlabStore {
         let Counts(mut all) = self.counters.all();
         all.push(("damaged_reads", self.faults.damaged.value()));
         all.push(("slots_lost", self.counters.slots_lost.value()));
+        all.push(("segments_removed", self.counters.segments_removed.value()));
         Counts(all)
     }
 
@@ -263,3 +343,6 @@ impl Store for SlabStore {
 fn name_error(name: &str, reason: NameError) -> Error {
     Error::Name { name: clip(name), reason }
 }
+
+#[cfg(test)]
+mod tests;

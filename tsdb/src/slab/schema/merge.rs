@@ -13,7 +13,7 @@ use crate::slab::spans::Spans;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 use std::fs;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// Patches that lie over a merged segment before it is merged again.
 const PATCHES: usize = 4;
@@ -75,6 +75,31 @@ impl Schema {
             }
         }
         self.publish(archive, None, draft, (path, seq), &[])
+    }
+
+    /// Every segment: its end, its bytes, and its archive and number for [`Schema::remove_part`].
+    pub fn parts(&self) -> Vec<(Timestamp, u64, (usize, u64))> {
+        let sealed = Arc::clone(&self.state().sealed);
+        let of = |(archive, part): (usize, &Arc<Part>)| (part.end(), part.segment.file_bytes(), (archive, part.seq));
+        let parts =
+            sealed.iter().enumerate().flat_map(|(archive, shelf)| shelf.parts.iter().map(move |part| (archive, part)));
+        parts.map(of).collect()
+    }
+
+    /// Removes a segment, whether its retention has passed or not.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn remove_part(&self, (archive, seq): (usize, u64)) -> Result<(), Error> {
+        let _one_at_a_time = self.upkeep.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state_mut();
+        let mut sealed = state.sealed.as_ref().clone();
+        let removed: Vec<Arc<Part>> = sealed[archive].parts.extract_if(.., |part| part.seq == seq).collect();
+        state.sealed = Arc::new(sealed);
+        drop(state);
+        let remove =
+            |part: &Arc<Part>| fs::remove_file(part.segment.path()).map_err(Error::io("remove", part.segment.path()));
+        removed.iter().try_for_each(remove)
     }
 
     /// Removes segments that have left their retention, which counts from the newest value: a store that nobody writes to

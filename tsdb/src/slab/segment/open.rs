@@ -58,6 +58,11 @@ impl Segment {
         self.stretch
     }
 
+    /// Bytes of the file.
+    pub fn file_bytes(&self) -> u64 {
+        self.index_at + (self.fences.len() * (PAGE + WORD)) as u64
+    }
+
     /// Why it was written.
     pub fn kind(&self) -> Kind {
         self.kind

@@ -9,26 +9,43 @@ use crate::time::Timestamp;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
+/// Series that have no place yet, by reason, each ascending.
+struct WithoutRoom<'a> {
+    waiting: &'a [SeriesId],
+    failed: &'a [(SeriesId, Error)],
+    horizon: Timestamp,
+}
+
 impl SlabStore {
     pub(super) fn write_points(&self, now: Timestamp, points: &[Point]) -> WriteReport {
         let mut report = WriteReport::default();
-        let horizon = now + i64::from(self.limits.ahead_secs);
-        let new = self.without_place(points, horizon);
-        if !new.is_empty() {
-            self.add_series(now, &new, &mut report);
+        let waiting = self.quotas().take_waiting();
+        if !waiting.is_empty() {
+            // Those that waited come first, so that the last point of a slot is the last that was given.
+            self.write_block(now, &waiting, &mut report);
         }
+        self.write_block(now, points, &mut report);
+        report
+    }
+
+    fn write_block(&self, now: Timestamp, points: &[Point], report: &mut WriteReport) {
+        let horizon = now + i64::from(self.limits.ahead_secs);
+        let (mut new, mut failed) = (self.without_place(points, horizon), Vec::new());
+        if !new.is_empty() {
+            let begun = self.quotas().begin(new.len(), now);
+            failed = self.add_series(now, &new[..begun], report);
+            new.drain(..begun);
+        }
+        let without_room = WithoutRoom { waiting: &new, failed: &failed, horizon };
         let places = self.places.look();
         let schemas = self.schemas();
         let mut at = 0;
         while at < points.len() {
             // One schema's writer is open as long as its points follow one another.
-            let Some(first) = places.of(points[at].series) else {
-                report.dropped_failed += 1;
-                at += 1;
-                continue;
-            };
-            let Some(schema) = schemas.get(usize::from(first.schema)) else {
-                report.dropped_failed += 1;
+            let first = places.of(points[at].series);
+            let found = first.and_then(|first| Some((first, schemas.get(usize::from(first.schema))?)));
+            let Some((first, schema)) = found else {
+                self.leave_out(&points[at], &without_room, report);
                 at += 1;
                 continue;
             };
@@ -50,7 +67,21 @@ impl SlabStore {
                 }
             }
         }
-        report
+    }
+
+    /// A point of a series that has no place: it waits with its series, or says why there is none.
+    #[cold]
+    fn leave_out(&self, point: &Point, why: &WithoutRoom<'_>, report: &mut WriteReport) {
+        let is_among = |series: &[SeriesId]| series.binary_search(&point.series).is_ok();
+        if point.at > why.horizon {
+            report.dropped_future += 1;
+        } else if self.index.name(point.series).is_none() {
+            report.dropped_failed += 1;
+        } else if let Ok(failed) = why.failed.binary_search_by_key(&point.series, |(series, _)| *series) {
+            report.drop_for(&why.failed[failed].1, 1);
+        } else if !is_among(why.waiting) || !self.quotas().wait(*point) {
+            report.dropped_quota += 1;
+        }
     }
 
     /// The series of these points that nothing was written to before.
@@ -63,9 +94,11 @@ impl SlabStore {
         new
     }
 
-    /// Gives each series a column and a name in the log; finders see it from now on.
-    fn add_series(&self, now: Timestamp, new: &[SeriesId], report: &mut WriteReport) {
+    /// Gives each series a column and a name in the log; finders see it from now on. Answers those that could not be made.
+    fn add_series(&self, now: Timestamp, new: &[SeriesId], report: &mut WriteReport) -> Vec<(SeriesId, Error)> {
+        let mut failed = Vec::new();
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_unbounded = self.quotas().is_unbounded();
         let mut added = Vec::with_capacity(new.len());
         for series in new {
             // Another writer may have been faster.
@@ -73,6 +106,9 @@ impl SlabStore {
                 continue;
             }
             let Some(name) = self.index.name(*series) else { continue };
+            if !is_unbounded && !self.quotas().admit(&name) {
+                continue;
+            }
             let settings = self.rules.settings(&name);
             let opened = names.schema(settings.retention, |folder| self.add_schema(folder, settings.retention));
             match opened {
@@ -83,11 +119,16 @@ impl SlabStore {
                     self.places.set(*series, place);
                     added.push(*series);
                 }
-                Err(error) => self.faults.note(&error),
+                Err(error) => {
+                    self.quotas().uncount(&name);
+                    self.faults.note(&error);
+                    failed.push((*series, error));
+                }
             }
         }
         self.index.show_all(&added);
         report.created += added.len() as u64;
+        failed
     }
 
     fn add_schema(&self, folder: &Path, retention: &crate::Retention) -> Result<u16, Error> {

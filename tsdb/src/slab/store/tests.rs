@@ -1,0 +1,111 @@
+//! The life cycle of a slab store: quotas, series that wait, ends and new beginnings, a bound on bytes.
+
+use super::*;
+
+const NOW: i64 = 1_700_000_000;
+
+fn open(folder: &Path, options: SlabOptions) -> SlabStore {
+    let schemas = "[fast]\npattern = ^fast\\.\nretentions = 1s:10m\n[rest]\npattern = .*\nretentions = 10s:1d\n";
+    let rules = Rules::parse(Some((Path::new("schemas"), schemas)), None).expect("rules");
+    SlabStore::open(folder, rules, StoreLimits::default(), options).expect("opened")
+}
+
+fn point(store: &SlabStore, name: &str, at: i64, value: f64) -> Point {
+    Point { series: store.resolve(name).expect("resolved"), at: Timestamp(at), value }
+}
+
+fn last(store: &SlabStore, name: &str, now: i64) -> Option<f64> {
+    let window = Window { from: Timestamp(now - 300), until: Timestamp(now) };
+    let fetched = store.fetch(name, window, Timestamp(now)).expect("fetched")?;
+    fetched.values.iter().rev().copied().find(|value| !crate::is_gap(*value))
+}
+
+#[test]
+fn a_quota_refuses_newcomers_and_loses_nothing_of_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let quotas = vec![Quota { prefix: "devices.".to_owned(), series: 2 }];
+    let options = SlabOptions { quotas, ..SlabOptions::default() };
+    let store = open(folder.path(), options.clone());
+    let names = ["devices.a", "devices.b", "devices.c", "other.d"];
+    let points: Vec<Point> = names.iter().map(|name| point(&store, name, NOW, 1.0)).collect();
+    let report = store.write(Timestamp(NOW), &points);
+    assert_eq!((report.written, report.created, report.dropped_quota), (3, 3, 1));
+    assert_eq!(store.find("devices.*").expect("found").len(), 2);
+    store.commit(Timestamp(NOW)).expect("committed");
+    drop(store);
+    // Those that were there count, and one that has ended makes room.
+    let store = open(folder.path(), options);
+    let newcomer = [point(&store, "devices.c", NOW + 10, 2.0)];
+    assert_eq!(store.write(Timestamp(NOW + 10), &newcomer).dropped_quota, 1);
+    let ended = store.resolve("devices.a").expect("resolved");
+    assert_eq!(store.remove(Timestamp(NOW + 10), &[ended]).expect("removed"), 1);
+    assert_eq!(store.write(Timestamp(NOW + 10), &newcomer).written, 1);
+    assert_eq!((last(&store, "devices.a", NOW + 10), last(&store, "devices.c", NOW + 10)), (None, Some(2.0)));
+}
+
+#[test]
+fn series_beyond_the_rate_wait_with_their_points() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = SlabOptions { creates_per_second: Some(10), waiting_points: 40, ..SlabOptions::default() };
+    let store = open(folder.path(), options);
+    let points: Vec<Point> = (0..60).map(|i| point(&store, &format!("many.n{i}"), NOW, f64::from(i))).collect();
+    let report = store.write(Timestamp(NOW), &points);
+    assert_eq!((report.written, report.created, report.dropped_quota), (10, 10, 10));
+    for second in 1..=4 {
+        // A newer value of a series that waits does not overtake the older one.
+        let newer = [point(&store, "many.n49", NOW, 4900.0 + second as f64)];
+        store.write(Timestamp(NOW + second), &newer);
+        store.commit(Timestamp(NOW + second)).expect("committed");
+    }
+    assert_eq!(store.find("many.*").expect("found").len(), 50);
+    assert_eq!((last(&store, "many.n20", NOW + 4), last(&store, "many.n49", NOW + 4)), (Some(20.0), Some(4904.0)));
+    assert_eq!(store.counters().of("dropped_quota"), 10);
+}
+
+#[test]
+fn a_name_that_ended_begins_anew_and_stays_so_after_a_restart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path(), SlabOptions::default());
+    store.write(Timestamp(NOW), &[point(&store, "a.b", NOW - 20, 1.0), point(&store, "fast.c", NOW, 2.0)]);
+    store.commit(Timestamp(NOW)).expect("committed");
+    let series = store.resolve("a.b").expect("resolved");
+    store.remove(Timestamp(NOW), &[series]).expect("removed");
+    assert_eq!((store.find("a.*").expect("found").len(), last(&store, "a.b", NOW)), (0, None));
+    store.write(Timestamp(NOW + 10), &[point(&store, "a.b", NOW + 10, 3.0)]);
+    store.commit(Timestamp(NOW + 10)).expect("committed");
+    let check = |store: &SlabStore| {
+        let window = Window { from: Timestamp(NOW - 60), until: Timestamp(NOW + 10) };
+        let fetched = store.fetch("a.b", window, Timestamp(NOW + 10)).expect("fetched").expect("there");
+        assert_eq!(fetched.values.iter().filter(|value| !crate::is_gap(**value)).collect::<Vec<_>>(), [&3.0]);
+        assert_eq!(last(store, "fast.c", NOW + 10), Some(2.0));
+        assert_eq!(store.leaves().expect("listed"), ["a.b", "fast.c"]);
+    };
+    check(&store);
+    drop(store);
+    check(&open(folder.path(), SlabOptions::default()));
+}
+
+#[test]
+fn the_oldest_segments_go_when_the_bytes_are_bounded() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let fill = |options: SlabOptions| {
+        let store = open(folder.path(), options);
+        for slot in 0..6 * 360 {
+            let now = NOW + slot * 10;
+            store.write(Timestamp(now), &[point(&store, "a.b", now, (slot * 7919 % 1000) as f64)]);
+            store.commit(Timestamp(now)).expect("committed");
+        }
+        let now = Timestamp(NOW + 6 * 3600);
+        store.upkeep(now).expect("upkeep");
+        let segments: Vec<(Timestamp, u64)> =
+            store.schemas().iter().flat_map(|schema| schema.parts()).map(|(end, bytes, _)| (end, bytes)).collect();
+        (segments, store.counters().of("segments_removed"))
+    };
+    let (all, removed) = fill(SlabOptions { sync: SyncPolicy::None, ..SlabOptions::default() });
+    let bytes: u64 = all.iter().map(|(_, bytes)| bytes).sum();
+    assert!(all.len() >= 5 && removed == 0, "{all:?}");
+    let (left, removed) =
+        fill(SlabOptions { sync: SyncPolicy::None, max_bytes: Some(bytes / 2), ..SlabOptions::default() });
+    assert!(removed >= 1 && left.iter().map(|(_, bytes)| bytes).sum::<u64>() <= bytes / 2, "{left:?}");
+    assert_eq!(left.iter().map(|(end, _)| *end).max(), all.iter().map(|(end, _)| *end).max(), "the newest stays");
+}
