@@ -1,6 +1,7 @@
 //! The slab store: a folder with one folder for each retention, and one log of names. Every flush is one commit; whatever is
 //! not written is counted by reason.
 
+mod moves;
 mod names_of;
 mod write;
 
@@ -22,6 +23,7 @@ use crate::schema::Rules;
 use crate::store::{Fetched, Node, Point, Store, WriteReport};
 use crate::time::{Timestamp, Window};
 use crate::whisper_store::StoreLimits;
+use moves::{Formers, Moves};
 use names_of::SchemaNames;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -81,6 +83,9 @@ pub struct SlabStore {
     max_bytes: Option<u64>,
     index: Index,
     places: Places,
+    /// Where series lay before the rules changed.
+    formers: RwLock<Formers>,
+    moves: Mutex<Moves>,
     schemas: RwLock<Vec<Arc<Schema>>>,
     /// Held while series come and go.
     names: Mutex<SchemaNames>,
@@ -140,6 +145,8 @@ impl SlabStore {
             max_bytes: options.max_bytes,
             index,
             places,
+            formers: RwLock::new(found.into_formers()),
+            moves: Mutex::default(),
             schemas: RwLock::new(schemas),
             names,
             quotas: Mutex::new(quotas),
@@ -166,13 +173,20 @@ impl SlabStore {
         }
         names.commit()?;
         let mut quotas = self.quotas();
+        let mut formers = self.formers.write().unwrap_or_else(PoisonError::into_inner);
         for (series, place) in &removed {
+            for former in formers.remove(series).into_iter().flatten() {
+                if let Some(schema) = self.schema(former.place.schema) {
+                    schema.end_series(former.place.key(), now);
+                }
+            }
             self.index.with_name(*series, |name| quotas.uncount(name));
             self.places.clear(*series);
             if let Some(schema) = self.schema(place.schema) {
                 schema.end_series(place.key(), now);
             }
         }
+        drop(formers);
         let ids: Vec<SeriesId> = removed.iter().map(|(series, _)| *series).collect();
         self.index.hide_all(&ids);
         Ok(removed.len() as u64)
@@ -196,10 +210,11 @@ impl SlabStore {
     }
 
     /// Where a series lies that readers may see.
-    fn located(&self, name: &str) -> Option<(Arc<Schema>, Key)> {
+    fn located(&self, name: &str) -> Option<(SeriesId, Arc<Schema>, Key)> {
         let name = canonical(name).ok()?;
-        let place = self.places.look().of(self.index.known(&name)?)?;
-        Some((self.schema(place.schema)?, place.key()))
+        let series = self.index.known(&name)?;
+        let place = self.places.look().of(series)?;
+        Some((series, self.schema(place.schema)?, place.key()))
     }
 
     /// Removes the segments that end first until the others fit.
@@ -292,6 +307,8 @@ impl Store for SlabStore {
             let done = schema.upkeep(now);
             first_error = first_error.or(done.inspect_err(|error| self.faults.note(error)).err());
         }
+        let moved = self.move_series(now);
+        first_error = first_error.or(moved.inspect_err(|error| self.faults.note(error)).err());
         let fitted = self.fit_into_max_bytes();
         first_error = first_error.or(fitted.inspect_err(|error| self.faults.note(error)).err());
         if self.index.wants_checkpoint() {
@@ -318,13 +335,17 @@ impl Store for SlabStore {
     }
 
     fn archives(&self, name: &str) -> Result<Option<Vec<Archive>>, Error> {
-        Ok(self.located(name).map(|(schema, _)| schema.retention.archives().to_vec()))
+        Ok(self.located(name).map(|(_, schema, _)| schema.retention.archives().to_vec()))
     }
 
     fn fetch(&self, name: &str, window: Window, now: Timestamp) -> Result<Option<Fetched>, Error> {
-        let Some((schema, key)) = self.located(name) else { return Ok(None) };
+        let Some((series, schema, key)) = self.located(name) else { return Ok(None) };
         let settings = self.rules.settings(name);
-        schema.fetch(key, settings.rollup, settings.x_files_factor, window, now)
+        let mut fetched = schema.fetch(key, settings.rollup, settings.x_files_factor, window, now)?;
+        if let Some(fetched) = &mut fetched {
+            self.fill_from_formers(series, &settings, now, fetched)?;
+        }
+        Ok(fetched)
     }
 
     fn counters(&self) -> Counts {

@@ -1,5 +1,6 @@
 //! From the log of names to open schemas, and new names into the log.
 
+use super::moves::{Former, Formers};
 use super::{Event, Faults, Key, Name, Names, Place, Places, Schema, schema};
 use crate::catalogue::SeriesId;
 use crate::error::Error;
@@ -69,6 +70,8 @@ pub(super) type Opened = (HashMap<Retention, u16>, Vec<Arc<Schema>>);
 pub(super) struct Found {
     /// By id.
     series: Vec<(Option<Place>, bool)>,
+    /// Where series lay before they moved.
+    formers: Formers,
     /// The newest generation of each column, by schema.
     columns: HashMap<u16, HashMap<u32, (u16, bool)>>,
 }
@@ -82,6 +85,17 @@ impl Found {
         let is_made = name.event == Event::Made;
         if self.series.len() <= id.index() {
             self.series.resize(id.index() + 1, (None, false));
+        }
+        match self.series[id.index()] {
+            // A series that is there and is made again has moved.
+            (Some(place), true) if is_made => {
+                let former = Former { place, until: Timestamp(name.at_secs) };
+                self.formers.entry(id).or_default().push(former);
+            }
+            _ if !is_made => {
+                self.formers.remove(&id);
+            }
+            _ => {}
         }
         self.series[id.index()] = (Some(Place::new(name.schema, Key { column, generation })), is_made);
         self.columns.entry(name.schema).or_default().insert(column, (generation, is_made));
@@ -122,6 +136,11 @@ impl Found {
                 places.set(SeriesId(id), place);
             }
         }
+    }
+
+    /// Where series lay before they moved.
+    pub fn into_formers(self) -> Formers {
+        self.formers
     }
 
     /// The series that have not ended.

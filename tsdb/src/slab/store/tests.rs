@@ -109,3 +109,45 @@ fn the_oldest_segments_go_when_the_bytes_are_bounded() {
     assert!(removed >= 1 && left.iter().map(|(_, bytes)| bytes).sum::<u64>() <= bytes / 2, "{left:?}");
     assert_eq!(left.iter().map(|(end, _)| *end).max(), all.iter().map(|(end, _)| *end).max(), "the newest stays");
 }
+
+#[test]
+fn series_take_over_a_changed_retention_with_the_next_hour() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let with = |retentions: &str| {
+        let schemas = format!("[all]\npattern = .*\nretentions = {retentions}\n");
+        let rules = Rules::parse(Some((Path::new("schemas"), &schemas)), None).expect("rules");
+        SlabStore::open(folder.path(), rules, StoreLimits::default(), SyncPolicy::None).expect("opened")
+    };
+    let fill = |store: &SlabStore, from: i64, until: i64| {
+        for now in (from..until).step_by(10) {
+            store.write(Timestamp(now), &[point(store, "a.b", now, now as f64)]);
+            store.commit(Timestamp(now)).expect("committed");
+        }
+        store.upkeep(Timestamp(until)).expect("upkeep");
+    };
+    let begun = NOW - NOW % 3600;
+    fill(&with("10s:1d"), begun, begun + 3000);
+    let store = with("60s:2d");
+    store.upkeep(Timestamp(begun + 3000)).expect("upkeep");
+    fill(&store, begun + 3000, begun + 3600);
+    assert_eq!(store.archives("a.b").expect("read").expect("there")[0].step.secs(), 60);
+    fill(&store, begun + 3600, begun + 5400);
+    let check = |store: &SlabStore, now: i64| {
+        let window = Window { from: Timestamp(begun - 1), until: Timestamp(begun + 5399) };
+        let fetched = store.fetch("a.b", window, Timestamp(now)).expect("fetched").expect("there");
+        assert_eq!((fetched.step.secs(), fetched.values.len()), (60, 90));
+        for (i, value) in fetched.values.iter().enumerate() {
+            let start = begun + 60 * i as i64;
+            // The mean of what lies in the old place; the last of each minute in the new one.
+            let expected = if start < begun + 3600 { start as f64 + 25.0 } else { start as f64 + 50.0 };
+            assert_eq!(*value, expected, "{i}");
+        }
+    };
+    check(&store, begun + 5400);
+    drop(store);
+    let store = with("60s:2d");
+    check(&store, begun + 5400);
+    // When the old retention has passed, so has what lay there.
+    store.upkeep(Timestamp(begun + 100_000)).expect("upkeep");
+    assert!(store.formers.read().expect("whole").is_empty());
+}

@@ -131,7 +131,7 @@ impl SlabStore {
         failed
     }
 
-    fn add_schema(&self, folder: &Path, retention: &crate::Retention) -> Result<u16, Error> {
+    pub(super) fn add_schema(&self, folder: &Path, retention: &crate::Retention) -> Result<u16, Error> {
         let mut schemas = self.schemas.write().unwrap_or_else(PoisonError::into_inner);
         let number = schemas.len() as u16;
         let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
