@@ -231,8 +231,7 @@ impl Index {
     ) -> Result<Vec<String>, Error> {
         let tags = self.tags();
         if expressions.is_empty() {
-            let values = tags.values(tag, prefix).into_iter().flatten();
-            return Ok(values.map(|found| found.value).take(limit).collect());
+            return Ok(tags.values(tag, prefix).map(|found| found.value).take(limit).collect());
         }
         // As the original asks: those that have the tag, by an expression made of its name.
         let mut expressions = expressions.to_vec();
@@ -255,11 +254,13 @@ impl Index {
     /// # Errors
     /// As [`Index::tags_like`].
     pub fn values_like(&self, tag: &str, filter: &str, limit: usize) -> Result<Option<Vec<TagValue>>, Error> {
-        let filter = Pattern::of_filter(filter)?;
         let tags = self.tags();
-        let Some(values) = tags.values(tag, filter.start()) else { return Ok(None) };
+        if !tags.has(tag) {
+            return Ok(None);
+        }
+        let filter = Pattern::of_filter(filter)?;
         let mut found = Vec::new();
-        for value in values {
+        for value in tags.values(tag, filter.start()) {
             if found.len() >= limit {
                 break;
             }

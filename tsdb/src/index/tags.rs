@@ -123,11 +123,15 @@ impl Tags {
         self.begun(prefix).filter(|(_, tag)| !tag.series.is_disjoint(series)).map(|(tag, _)| tag)
     }
 
-    /// Values of a tag that begin so, in order; `None` when no series has the tag.
-    pub(super) fn values<'a>(&'a self, tag: &str, prefix: &'a str) -> Option<impl Iterator<Item = TagValue> + 'a> {
-        let counted =
-            |(value, posting): (&'a str, &'a Posting)| TagValue { value: value.to_owned(), count: posting.len() };
-        Some(self.0.get(tag)?.begun(prefix).map(counted))
+    /// Whether a series has the tag.
+    pub(super) fn has(&self, tag: &str) -> bool {
+        self.0.contains_key(tag)
+    }
+
+    /// Values of a tag that begin so, in order.
+    pub(super) fn values<'a>(&'a self, tag: &str, prefix: &'a str) -> impl Iterator<Item = TagValue> + use<'a> {
+        let values = self.0.get(tag).into_iter().flat_map(move |tag| tag.begun(prefix));
+        values.map(|(value, posting)| TagValue { value: value.to_owned(), count: posting.len() })
     }
 
     /// Values of a tag that begin so and that one of the series has, in order.
