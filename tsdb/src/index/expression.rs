@@ -10,7 +10,7 @@ const PATTERN_BYTES_MAX: usize = 1024;
 /// Bytes of a compiled pattern.
 const COMPILED_BYTES_MAX: usize = 1 << 20;
 /// Steps that a pattern with look-around may take for one value.
-const STEPS_MAX: usize = 100_000;
+const STEPS_MAX: usize = 10_000;
 
 /// One condition on the tags of a series.
 #[derive(Clone, Debug)]
