@@ -48,20 +48,36 @@ fn resident_bytes() -> f64 {
     line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<f64>().ok()).map_or(0.0, |kib| kib * 1024.0)
 }
 
-/// An index as it is after a start: names resolved, checkpoint attached. Several are made, because the first ones take what
-/// the process had given back to the allocator.
-fn memory(name: &'static str, names: &[String]) -> Measured {
-    let (_folder, path, _index) = checkpointed(names);
+/// What `make` keeps in memory. Several are made, because the first ones take what the process had given back to the
+/// allocator.
+fn memory(name: &'static str, names: &[String], make: impl Fn() -> Index) -> Measured {
     let mut kept = Vec::new();
     let mut most = 0.0f64;
     for _ in 0..5 {
         let before = resident_bytes();
-        let (index, _) = resolved(names);
-        assert!(index.attach(&path).expect("read"));
-        kept.push(index);
+        kept.push(make());
         most = most.max(resident_bytes() - before);
     }
     given(name, BYTES_PER_SERIES, vec![most / names.len() as f64])
+}
+
+/// After a start: names resolved, checkpoint attached.
+fn attached(name: &'static str, names: &[String]) -> Measured {
+    let (_folder, path, _index) = checkpointed(names);
+    memory(name, names, || {
+        let (index, _) = resolved(names);
+        assert!(index.attach(&path).expect("read"));
+        index
+    })
+}
+
+/// All names shown, and no checkpoint made.
+fn shown(name: &'static str, names: &[String]) -> Measured {
+    memory(name, names, || {
+        let (index, ids) = resolved(names);
+        index.show_all(&ids);
+        index
+    })
 }
 
 fn life(size: Size, names: &[String]) -> Vec<Measured> {
@@ -140,7 +156,8 @@ fn tags(size: Size, names: &[String]) -> Vec<Measured> {
 pub fn run(size: Size) -> Vec<Measured> {
     let count = size.units * 5;
     let (plain, tagged) = (names(count, false), names(count, true));
-    let mut all = vec![memory("index/bytes", &plain), memory("index/bytes_tagged", &tagged)];
+    let mut all = vec![attached("index/bytes", &plain), attached("index/bytes_tagged", &tagged)];
+    all.push(shown("index/bytes_before_checkpoint", &plain));
     all.extend(life(size, &plain));
     all.extend(patterns(size, &plain));
     all.extend(tags(size, &tagged));

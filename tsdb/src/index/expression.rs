@@ -145,9 +145,10 @@ fn anchored(text: &str) -> String {
 }
 
 /// The letters and digits at the start of a pattern without alternatives, less one that something may repeat or leave out.
+/// A closing bracket may be the end of the group that the pattern is put into.
 fn literal_start(text: &str) -> String {
     let text = text.strip_prefix('^').unwrap_or(text);
-    if text.contains('|') {
+    if text.contains(['|', ')']) {
         return String::new();
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | ':' | '/');
@@ -159,6 +160,7 @@ fn literal_start(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[track_caller]
     fn check(text: &str, accepted: &[&str]) {
@@ -202,5 +204,21 @@ mod tests {
             ("web", "web01", "web", "", "")
         );
         assert_eq!((&*start("(web)"), &*start("a-1:/_x{2}"), &*start("é"), &*start("")), ("", "a-1:/_", "", ""));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics_and_every_match_begins_as_said(
+            text in "[ab!=~;.*+?|()\\\\^$\\[\\]{},1é-]{0,16}",
+            pattern in "\\^?[ab]{0,3}[ab.*+?|()\\\\^$\\[\\]{},1é-]{0,6}",
+            value in "[abé1]{0,6}",
+        ) {
+            for text in [text, ["x=~", &pattern].concat(), ["x!=~", &pattern].concat()] {
+                let Ok(expression) = TagExpression::parse(&text) else { continue };
+                let (Ok(accepts), Ok(_)) = (expression.accepts(&value), expression.accepts("")) else { continue };
+                let named = accepts != expression.is_negated();
+                prop_assert!(!named || value.starts_with(expression.start()), "{}", text);
+            }
+        }
     }
 }
