@@ -147,7 +147,7 @@ impl Draw {
 const TAGS: [&str; 5] = ["a", "b", "host", "a-b", "é"];
 const VALUES: [&str; 11] = ["1", "2", "web01", "web02", "web10", "x=y", "a.b", "ü", "W", "web", "a b"];
 const VALUES_ASKED: [&str; 10] = ["", "", "1", "web01", "m", "m.x", "x=y", "=", "ü", "web"];
-const PATTERNS: [&str; 24] = [
+const PATTERNS: [&str; 34] = [
     "",
     ".*",
     ".+",
@@ -172,6 +172,16 @@ const PATTERNS: [&str; 24] = [
     "x=",
     "web1*",
     "we{2}b?",
+    "web\\Z",
+    "(?P<n>w)eb",
+    "(?P<n>w)(?P=n)?",
+    "[\\w]+$",
+    "web\\b",
+    "web{,2}$",
+    "web0{0,1}",
+    "a)?(",
+    "x\\=",
+    "\\D+",
 ];
 
 #[test]
