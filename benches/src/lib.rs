@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod draw;
+pub mod index;
 pub mod measure;
 pub mod pipeline;
 pub mod proxy;
@@ -40,6 +41,7 @@ pub const WORKLOADS: &[Workload] = &[
     ("agent", agent::run),
     ("store", store::run),
     ("slab", slab::run),
+    ("index", index::run),
     ("query", query::run),
     ("draw", draw::run),
     ("pipeline", pipeline::run),

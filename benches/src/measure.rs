@@ -51,6 +51,9 @@ pub const MULTIPLE: Unit = Unit { per_second: 1.0, name: "x" };
 /// Bytes a point.
 pub const BYTES_PER_POINT: Unit = Unit { per_second: 1.0, name: "B/point" };
 
+/// Bytes a series.
+pub const BYTES_PER_SERIES: Unit = Unit { per_second: 1.0, name: "B/series" };
+
 /// Runs `work` for `rounds` rounds and divides its CPU time by the `count` units that one round does.
 pub fn measure(name: &'static str, unit: Unit, rounds: usize, count: usize, mut work: impl FnMut()) -> Measured {
     let round = || {

@@ -68,7 +68,12 @@ impl<T: Nodes> Search<'_, T> {
         }
         let Some((last, branches)) = nodes.split_last() else { return Ok(Vec::new()) };
         let mut current = BTreeSet::from([String::new()]);
-        for node in branches {
+        for (node, after) in branches.iter().zip(&nodes[1..]) {
+            // Whether `a.b` is there answers for `a` too.
+            if is_plain(node) && is_plain(after) {
+                current = current.into_iter().map(|branch| join(&branch, node)).collect();
+                continue;
+            }
             let parts = self.parts(node, pattern)?;
             let mut next = BTreeSet::new();
             for branch in &current {
@@ -209,6 +214,11 @@ fn named_as_asked(found: BTreeSet<Node>, pattern: &str, clean: &str) -> Vec<Node
         Node { path: names.join("."), leaf: node.leaf }
     });
     renamed.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Whether a node of a pattern stands for itself alone.
+fn is_plain(node: &str) -> bool {
+    !node.is_empty() && !has_wildcard(node) && !node.contains(['{', '}', '/', '\0'])
 }
 
 pub(crate) fn join(branch: &str, name: &str) -> String {

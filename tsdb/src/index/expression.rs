@@ -10,7 +10,7 @@ const PATTERN_BYTES_MAX: usize = 1024;
 /// Bytes of a compiled pattern.
 const COMPILED_BYTES_MAX: usize = 1 << 20;
 /// Steps that a pattern with look-around may take for one value.
-const STEPS_MAX: usize = 100_000;
+const STEPS_MAX: usize = 10_000;
 
 /// One condition on the tags of a series.
 #[derive(Clone, Debug)]
@@ -145,13 +145,80 @@ fn anchored(text: &str) -> String {
 }
 
 /// The letters and digits at the start of a pattern without alternatives, less one that something may repeat or leave out.
+/// A closing bracket may be the end of the group that the pattern is put into.
 fn literal_start(text: &str) -> String {
     let text = text.strip_prefix('^').unwrap_or(text);
-    if text.contains('|') {
+    if text.contains(['|', ')']) {
         return String::new();
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | ':' | '/');
     let end = text.find(|c| !plain(c)).unwrap_or(text.len());
     let kept = if text[end..].starts_with(['*', '?', '{', '+']) { end.saturating_sub(1) } else { end };
     text[..kept].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[track_caller]
+    fn check(text: &str, accepted: &[&str]) {
+        let expression = TagExpression::parse(text).expect("an expression");
+        let values = ["", "web", "web01", "db", "1web"].into_iter();
+        let found: Vec<&str> = values.filter(|value| expression.accepts(value).expect("few steps")).collect();
+        assert_eq!(found, accepted, "{text}");
+    }
+
+    #[test]
+    fn accepts_as_the_original() {
+        check("host=web", &["web"]);
+        check("host=", &[""]);
+        check("host!=web", &["", "web01", "db", "1web"]);
+        check("host!=", &["web", "web01", "db", "1web"]);
+        check("host=~web", &["web", "web01"]);
+        check("host=~web|db", &["web", "web01", "db"]);
+        check("host!=~web", &["", "db", "1web"]);
+        check("host!=~.*", &[]);
+        // Searched for, because it asks for a value: only the first alternative is anchored.
+        check("host=~^db|b0", &["web01", "db"]);
+        check("host!=~^db|b0", &["", "web", "web01", "1web"]);
+    }
+
+    #[test]
+    fn refuses_what_is_no_expression() {
+        for text in ["", "host", "=web", "!=web", "ho;st=web", "host=we;b", "host!web", "host=~[", "host=~(?"] {
+            assert!(matches!(TagExpression::parse(text), Err(Error::TagExpression { .. })), "{text}");
+        }
+        assert!(TagExpression::parse(&format!("host=~{}", "w".repeat(2000))).is_err());
+        assert!(TagExpression::parse("host=~((w{1000}){1000}){1000}").is_err());
+        let slow = TagExpression::parse("host=~(a+a+)+(?=b)b").expect("an expression");
+        assert!(slow.accepts(&"a".repeat(60)).is_err(), "too many steps");
+    }
+
+    #[test]
+    fn knows_what_every_match_begins_with() {
+        let start = |text: &str| literal_start(text);
+        assert_eq!(
+            (&*start("web.*"), &*start("^web01"), &*start("webs?"), &*start("w+"), &*start("web|db")),
+            ("web", "web01", "web", "", "")
+        );
+        assert_eq!((&*start("(web)"), &*start("a-1:/_x{2}"), &*start("é"), &*start("")), ("", "a-1:/_", "", ""));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics_and_every_match_begins_as_said(
+            text in "[ab!=~;.*+?|()\\\\^$\\[\\]{},1é-]{0,16}",
+            pattern in "\\^?[ab]{0,3}[ab.*+?|()\\\\^$\\[\\]{},1é-]{0,6}",
+            value in "[abé1]{0,6}",
+        ) {
+            for text in [text, ["x=~", &pattern].concat(), ["x!=~", &pattern].concat()] {
+                let Ok(expression) = TagExpression::parse(&text) else { continue };
+                let (Ok(accepts), Ok(_)) = (expression.accepts(&value), expression.accepts("")) else { continue };
+                let named = accepts != expression.is_negated();
+                prop_assert!(!named || value.starts_with(expression.start()), "{}", text);
+            }
+        }
+    }
 }

@@ -3,7 +3,7 @@
 //!
 //! In reading order: `roll` is the names and their ids, `dictionary` the names of the last checkpoint, `tail` those since,
 //! `tagged` where tagged series stand in the tree, `shown` the three as one tree; `expression` is one condition on tags, `tags` the
-//! sets; `checkpoint` is the file.
+//! sets, `matching` what is asked of them; `checkpoint` is the file.
 //!
 //! Invariants: an id keeps its name for ever; find, leaves and tags answer visible names only, and answer as the whisper
 //! store's tree does for the same names; a checkpoint file changes how fast answers come, never what they are.
@@ -11,6 +11,7 @@
 mod checkpoint;
 mod dictionary;
 mod expression;
+mod matching;
 mod roll;
 mod shown;
 mod tagged;
@@ -30,14 +31,14 @@ use crate::name::is_tagged;
 use crate::store::Node;
 use checkpoint::Checkpoint;
 use dictionary::{Dictionary, Draft};
-use expression::Pattern;
+use matching::Question;
 use roaring::RoaringBitmap;
 use roll::Roll;
 use shown::{Ready, Shown};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use tags::{Named, Tags};
+use tags::Tags;
 
 /// Names shown under one hold of the lock, so that no search waits long.
 const BATCH: usize = 2_048;
@@ -194,7 +195,7 @@ impl Index {
     /// Every expression lets a series without its tag pass, a pattern takes too long, or there are more names than the
     /// bounds allow.
     pub fn tagged(&self, expressions: &[TagExpression]) -> Result<Vec<String>, Error> {
-        let series = self.tags().matching(expressions, self)?;
+        let series = self.question().series(expressions)?;
         let asked = || expressions.iter().map(TagExpression::text).collect::<Vec<_>>().join(", ");
         check(usize::try_from(series.len()).unwrap_or(usize::MAX), self.bounds, &asked())?;
         let names = series.iter().filter_map(|id| self.roll.with(SeriesId(id), str::to_owned));
@@ -209,14 +210,7 @@ impl Index {
     /// # Errors
     /// As [`Index::tagged`].
     pub fn tag_names(&self, expressions: &[TagExpression], prefix: &str, limit: usize) -> Result<Vec<String>, Error> {
-        let tags = self.tags();
-        if expressions.is_empty() {
-            return Ok(tags.tags(prefix).map(str::to_owned).take(limit).collect());
-        }
-        let series = tags.matching(expressions, self)?;
-        let asked = |tag: &str| expressions.iter().any(|expression| expression.tag() == tag);
-        let found = tags.tags_of(&series, prefix).filter(|tag| !asked(tag));
-        Ok(found.map(str::to_owned).take(limit).collect())
+        self.question().tags(expressions, prefix, limit)
     }
 
     /// The first values of a tag that begin with `prefix`, sorted: of all series, or of those that satisfy the expressions.
@@ -230,16 +224,7 @@ impl Index {
         prefix: &str,
         limit: usize,
     ) -> Result<Vec<String>, Error> {
-        let tags = self.tags();
-        if expressions.is_empty() {
-            let values = tags.values(tag, prefix).into_iter().flatten();
-            return Ok(values.map(|found| found.value).take(limit).collect());
-        }
-        // As the original asks: those that have the tag, by an expression made of its name.
-        let mut expressions = expressions.to_vec();
-        expressions.push(TagExpression::parse(&[tag, "!="].concat())?);
-        let series = tags.matching(&expressions, self)?;
-        Ok(tags.values_of(tag, &series, prefix, limit, self))
+        self.question().values(tag, expressions, prefix, limit)
     }
 
     /// The first tags that a filter finds, sorted: a pattern anchored at the start.
@@ -247,7 +232,7 @@ impl Index {
     /// # Errors
     /// The filter is no regular expression.
     pub fn tags_like(&self, filter: &str, limit: usize) -> Result<Vec<String>, Error> {
-        self.tags().tags_like(&Pattern::of_filter(filter)?, limit)
+        self.question().tags_like(filter, limit)
     }
 
     /// The first values of a tag that a filter finds, sorted, with how many series have each; `None` for a tag that no series
@@ -256,19 +241,7 @@ impl Index {
     /// # Errors
     /// As [`Index::tags_like`].
     pub fn values_like(&self, tag: &str, filter: &str, limit: usize) -> Result<Option<Vec<TagValue>>, Error> {
-        let filter = Pattern::of_filter(filter)?;
-        let tags = self.tags();
-        let Some(values) = tags.values(tag, filter.start()) else { return Ok(None) };
-        let mut found = Vec::new();
-        for value in values {
-            if found.len() >= limit {
-                break;
-            }
-            if filter.matches(&value.value)? {
-                found.push(value);
-            }
-        }
-        Ok(Some(found))
+        self.question().values_like(tag, filter, limit)
     }
 
     /// Writes the visible names to a file, whole or not at all, and keeps them as compactly in memory. Searches and changes go
@@ -363,8 +336,8 @@ impl Index {
         self.shown.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tags(&self) -> RwLockReadGuard<'_, Tags> {
-        self.tags.read().unwrap_or_else(PoisonError::into_inner)
+    fn question(&self) -> Question<'_> {
+        Question { tags: &self.tags, roll: &self.roll }
     }
 
     fn changing(&self) -> MutexGuard<'_, ()> {
@@ -385,12 +358,6 @@ impl Nodes for Index {
     fn list(&self, branch: &str, start: &str, take: &mut dyn FnMut(&str, Kind) -> ControlFlow<()>) {
         // Whether it was stopped is known to who stopped it.
         let _ = self.shown().list(branch, start, &self.roll, take);
-    }
-}
-
-impl Named for Index {
-    fn with<T>(&self, id: u32, take: impl FnOnce(&str) -> T) -> Option<T> {
-        self.roll.with(SeriesId(id), take)
     }
 }
 

@@ -1,8 +1,6 @@
 //! Which series have which tags: for each tag its values in order, for each value the set of its series. Only visible series
 //! are here, and only those that have tags; `name` is a tag like any other.
 
-use super::expression::{Pattern, TagExpression};
-use crate::error::Error;
 use roaring::RoaringBitmap;
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -30,12 +28,6 @@ pub struct TagValue {
     pub value: String,
     /// How many series have it.
     pub count: u64,
-}
-
-/// What the names of series are asked for.
-pub(super) trait Named {
-    /// What `take` makes of the name of a series.
-    fn with<T>(&self, id: u32, take: impl FnOnce(&str) -> T) -> Option<T>;
 }
 
 impl Tags {
@@ -66,37 +58,20 @@ impl Tags {
         }
     }
 
-    /// The series that satisfy every expression.
-    pub(super) fn matching(&self, expressions: &[TagExpression], names: &impl Named) -> Result<RoaringBitmap, Error> {
-        let mut needing = Vec::new();
-        let mut narrowing = Vec::new();
-        for expression in expressions {
-            if expression.accepts("")? { narrowing.push(expression) } else { needing.push(expression) }
-        }
-        if needing.is_empty() {
-            return Err(Error::TagExpression {
-                why: "At least one tagspec must not match the empty string".to_owned(),
-            });
-        }
-        // Sets that are there already come first, so that patterns are tried on few values or series.
-        needing.sort_by_key(|expression| (expression.value().is_none(), expression.is_negated()));
-        let mut current: Option<RoaringBitmap> = None;
-        for expression in needing {
-            let Some(tag) = self.0.get(expression.tag()) else { return Ok(RoaringBitmap::new()) };
-            current = Some(match current {
-                None => tag.accepted(expression)?,
-                Some(current) => tag.narrowed(current, expression, names)?,
-            });
-        }
-        let mut current = current.unwrap_or_default();
-        for expression in narrowing {
-            if let Some(tag) = self.0.get(expression.tag()) {
-                let without = &current - &tag.series;
-                current &= &tag.series;
-                current = tag.narrowed(current, expression, names)? | without;
-            }
-        }
-        Ok(current)
+    /// The series that have a tag.
+    pub(super) fn having(&self, tag: &str) -> Option<&RoaringBitmap> {
+        self.0.get(tag).map(|tag| &tag.series)
+    }
+
+    /// Adds the series that have one of the values.
+    pub(super) fn add_to(&self, series: &mut RoaringBitmap, tag: &str, values: &[impl AsRef<str>]) {
+        let Some(tag) = self.0.get(tag) else { return };
+        values.iter().filter_map(|value| tag.values.get(value.as_ref())).for_each(|posting| posting.add_to(series));
+    }
+
+    /// How many values a tag has.
+    pub(super) fn value_count(&self, tag: &str) -> usize {
+        self.0.get(tag).map_or(0, |tag| tag.values.len())
     }
 
     /// Tags that begin so, in order.
@@ -104,109 +79,31 @@ impl Tags {
         self.begun(prefix).map(|(tag, _)| tag)
     }
 
-    /// Tags that a filter finds, in order.
-    pub(super) fn tags_like(&self, filter: &Pattern, limit: usize) -> Result<Vec<String>, Error> {
-        let mut found = Vec::new();
-        for tag in self.tags(filter.start()) {
-            if found.len() >= limit {
-                break;
-            }
-            if filter.matches(tag)? {
-                found.push(tag.to_owned());
-            }
-        }
-        Ok(found)
-    }
-
     /// Tags that begin so and that one of the series has, in order.
     pub(super) fn tags_of<'a>(&'a self, series: &'a RoaringBitmap, prefix: &'a str) -> impl Iterator<Item = &'a str> {
         self.begun(prefix).filter(|(_, tag)| !tag.series.is_disjoint(series)).map(|(tag, _)| tag)
     }
 
-    /// Values of a tag that begin so, in order; `None` when no series has the tag.
-    pub(super) fn values<'a>(&'a self, tag: &str, prefix: &'a str) -> Option<impl Iterator<Item = TagValue> + 'a> {
-        let counted =
-            |(value, posting): (&'a str, &'a Posting)| TagValue { value: value.to_owned(), count: posting.len() };
-        Some(self.0.get(tag)?.begun(prefix).map(counted))
+    /// Values of a tag from one on, in order.
+    pub(super) fn values<'a>(&'a self, tag: &str, from: Bound<&str>) -> impl Iterator<Item = TagValue> + use<'a> {
+        let values = self.0.get(tag).map(|tag| tag.values.range::<str, _>((from, Bound::Unbounded)));
+        let values = values.into_iter().flatten();
+        values.map(|(value, posting)| TagValue { value: value.to_string(), count: posting.len() })
     }
 
     /// Values of a tag that begin so and that one of the series has, in order.
-    pub(super) fn values_of(
-        &self,
+    pub(super) fn values_of<'a>(
+        &'a self,
         tag: &str,
-        series: &RoaringBitmap,
-        prefix: &str,
-        limit: usize,
-        names: &impl Named,
-    ) -> Vec<String> {
-        let Some(values) = self.0.get(tag) else { return Vec::new() };
-        if series.len() >= values.values.len() as u64 {
-            let met = values.begun(prefix).filter(|(_, posting)| posting.meets(series));
-            return met.map(|(value, _)| value.to_owned()).take(limit).collect();
-        }
-        let own = |id| names.with(id, |name| value_of(name, tag).map(str::to_owned)).flatten();
-        let mut found: Vec<String> = series.iter().filter_map(own).filter(|value| value.starts_with(prefix)).collect();
-        found.sort_unstable();
-        found.dedup();
-        found.truncate(limit);
-        found
+        series: &'a RoaringBitmap,
+        prefix: &'a str,
+    ) -> impl Iterator<Item = &'a str> + use<'a> {
+        let values = self.0.get(tag).into_iter().flat_map(move |tag| begun(&tag.values, prefix));
+        values.filter(|(_, posting)| posting.meets(series)).map(|(value, _)| value)
     }
 
     fn begun<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a Tag)> {
         begun(&self.0, prefix)
-    }
-}
-
-impl Tag {
-    fn begun<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a Posting)> {
-        begun(&self.values, prefix)
-    }
-
-    /// The series whose value an expression accepts.
-    fn accepted(&self, expression: &TagExpression) -> Result<RoaringBitmap, Error> {
-        let mut series = self.named(expression)?;
-        if expression.is_negated() {
-            series = &self.series - series;
-        }
-        Ok(series)
-    }
-
-    /// Those of the series, which all have the tag or are to have it, whose value an expression accepts.
-    fn narrowed(
-        &self,
-        mut series: RoaringBitmap,
-        expression: &TagExpression,
-        names: &impl Named,
-    ) -> Result<RoaringBitmap, Error> {
-        series &= &self.series;
-        if expression.value().is_some() || series.len() >= self.values.len() as u64 {
-            return Ok(series & self.accepted(expression)?);
-        }
-        let mut accepted = RoaringBitmap::new();
-        for id in series {
-            let accepts = |name: &str| expression.accepts(value_of(name, expression.tag()).unwrap_or_default());
-            if names.with(id, accepts).transpose()?.unwrap_or(false) {
-                accepted.insert(id);
-            }
-        }
-        Ok(accepted)
-    }
-
-    /// The series with the values that an expression, or what it negates, names.
-    fn named(&self, expression: &TagExpression) -> Result<RoaringBitmap, Error> {
-        let mut series = RoaringBitmap::new();
-        if let Some(value) = expression.value() {
-            if let Some(posting) = self.values.get(value) {
-                posting.add_to(&mut series);
-            }
-            return Ok(series);
-        }
-        for (value, posting) in self.begun(expression.start()) {
-            if expression.accepts(value)? != expression.is_negated() {
-                posting.add_to(&mut series);
-            }
-        }
-        Ok(series)
     }
 }
 
@@ -261,7 +158,7 @@ pub(super) fn pairs(name: &str) -> impl Iterator<Item = (&str, &str)> {
     std::iter::once(("name", metric)).chain(tags.split(';').filter_map(|segment| segment.split_once('=')))
 }
 
-fn value_of<'a>(name: &'a str, tag: &str) -> Option<&'a str> {
+pub(super) fn value_of<'a>(name: &'a str, tag: &str) -> Option<&'a str> {
     pairs(name).find(|(other, _)| *other == tag).map(|(_, value)| value)
 }
 

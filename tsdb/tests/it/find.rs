@@ -6,7 +6,8 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use tsdb::{Error, Node, Rules, Store, StoreLimits, WhisperStore};
+use tsdb::index::{Bounds, Index};
+use tsdb::{Error, Node, Rules, SeriesId, Store, StoreLimits, WhisperStore};
 
 /// A store over empty files: find opens none of them.
 fn store(root: &Path, names: &[&str]) -> WhisperStore {
@@ -18,33 +19,49 @@ fn store(root: &Path, names: &[&str]) -> WhisperStore {
     WhisperStore::open_read_only(root).expect("readable")
 }
 
+/// How a tree is asked: the whisper store's folders, or a slab's index.
+type Find<'a> = &'a dyn Fn(&str) -> Vec<Node>;
+
 #[test]
 fn recorded_patterns() {
     let Some(cases) = cases("render.jsonl") else { return };
     let index = cases.iter().find(|case| case["area"] == "index" && param(case, "jsonp").is_none());
-    let Some(index) = index.and_then(body) else { return println!("SKIPPED find: no recorded index") };
-    let names: Vec<&str> = index.as_array().expect("a list").iter().filter_map(Value::as_str).collect();
+    let Some(recorded) = index.and_then(body) else { return println!("SKIPPED find: no recorded index") };
+    let names: Vec<&str> = recorded.as_array().expect("a list").iter().filter_map(Value::as_str).collect();
     let folder = tempfile::tempdir().expect("a folder");
     let store = store(folder.path(), &names);
+    score("find", &cases, &names, &store.leaves().expect("leaves"), &|query| store.find(query).expect("small"));
+    let index = Index::new(u32::MAX, Bounds { expansions: 10_000, nodes: 2_000_000 });
+    let ids: Vec<SeriesId> = names.iter().map(|name| index.resolve(name).expect("room")).collect();
+    // Half of them in a checkpoint.
+    index.show_all(&ids[..ids.len() / 2]);
+    index.checkpoint(&folder.path().join("names.fst")).expect("written");
+    index.show_all(&ids);
+    score("find in an index", &cases, &names, &index.leaves().expect("leaves"), &|query| {
+        index.find(query).expect("small")
+    });
+}
+
+fn score(name: &str, cases: &[Value], names: &[&str], leaves: &[String], find: Find<'_>) {
     let mut score = Score::default();
-    score.note("index", same(&store.leaves().expect("leaves"), &names));
-    for case in &cases {
+    score.note("index", same(leaves, names));
+    for case in cases {
         let Some(expected) = body(case).filter(|_| case["expect"]["status"] == 200) else { continue };
         let outcome = match (case["area"].as_str(), param(case, "format"), param(case, "wildcards")) {
-            (Some("expand"), ..) => check_expand(&store, case, &expected),
-            (Some("find"), Some("json"), _) => check_json(&store, case, &expected),
-            (Some("find"), None | Some("treejson"), None) => check_tree(&store, case, &expected),
+            (Some("expand"), ..) => check_expand(find, case, &expected),
+            (Some("find"), Some("json"), _) => check_json(find, case, &expected),
+            (Some("find"), None | Some("treejson"), None) => check_tree(find, case, &expected),
             _ => continue,
         };
         score.note(case["id"].as_str().expect("id"), outcome);
     }
-    score.finish("find");
+    score.finish(name);
 }
 
-fn check_expand(store: &dyn Store, case: &Value, expected: &Value) -> Result<(), String> {
+fn check_expand(find: Find<'_>, case: &Value, expected: &Value) -> Result<(), String> {
     let leaves_only = param(case, "leavesOnly") == Some("1");
     let expand = |query: &str| {
-        let nodes = store.find(query).expect("a small pattern").into_iter();
+        let nodes = find(query).into_iter();
         nodes.filter(|node| node.leaf || !leaves_only).map(|node| node.path).collect::<BTreeSet<_>>()
     };
     let queries = params(case, "query");
@@ -56,20 +73,20 @@ fn check_expand(store: &dyn Store, case: &Value, expected: &Value) -> Result<(),
     same(&Vec::from_iter(all), &texts(&expected["results"]))
 }
 
-fn check_json(store: &dyn Store, case: &Value, expected: &Value) -> Result<(), String> {
+fn check_json(find: Find<'_>, case: &Value, expected: &Value) -> Result<(), String> {
     let expected = expected
         .as_array()
         .expect("a list")
         .iter()
         .map(|node| Node { path: node["path"].as_str().expect("a path").to_owned(), leaf: node["is_leaf"] == true });
-    same(&find(store, case), &expected.collect::<Vec<_>>())
+    same(&ask(find, case), &expected.collect::<Vec<_>>())
 }
 
 /// Branches, then the leaves of other names, each sorted by name.
-fn check_tree(store: &dyn Store, case: &Value, expected: &Value) -> Result<(), String> {
+fn check_tree(find: Find<'_>, case: &Value, expected: &Value) -> Result<(), String> {
     let leaves_only = param(case, "leavesOnly") == Some("1");
     let name = |node: &Node| node.path.rsplit('.').next().unwrap_or_default().to_owned();
-    let (leaves, mut branches): (Vec<Node>, Vec<Node>) = find(store, case).into_iter().partition(|node| node.leaf);
+    let (leaves, mut branches): (Vec<Node>, Vec<Node>) = ask(find, case).into_iter().partition(|node| node.leaf);
     branches.retain(|_| !leaves_only);
     let branches: BTreeSet<String> = branches.iter().map(name).collect();
     let leaves: BTreeSet<String> = leaves.iter().map(name).filter(|name| !branches.contains(name)).collect();
@@ -80,31 +97,34 @@ fn check_tree(store: &dyn Store, case: &Value, expected: &Value) -> Result<(), S
     same(&got, &expected)
 }
 
-fn find(store: &dyn Store, case: &Value) -> Vec<Node> {
-    store.find(params(case, "query").last().expect("a query")).expect("a small pattern")
+fn ask(find: Find<'_>, case: &Value) -> Vec<Node> {
+    find(params(case, "query").last().expect("a query"))
 }
 
-fn same<A: PartialEq<B> + std::fmt::Debug, B: std::fmt::Debug>(got: &[A], expected: &[B]) -> Result<(), String> {
+pub(crate) fn same<A: PartialEq<B> + std::fmt::Debug, B: std::fmt::Debug>(
+    got: &[A],
+    expected: &[B],
+) -> Result<(), String> {
     if got.len() == expected.len() && got.iter().zip(expected).all(|(got, expected)| got == expected) {
         return Ok(());
     }
     Err(format!("expected {expected:?}, got {got:?}"))
 }
 
-fn body(case: &Value) -> Option<Value> {
+pub(crate) fn body(case: &Value) -> Option<Value> {
     serde_json::from_str(case["expect"]["body"].as_str()?).ok()
 }
 
-fn texts(list: &Value) -> Vec<&str> {
+pub(crate) fn texts(list: &Value) -> Vec<&str> {
     list.as_array().expect("a list").iter().filter_map(Value::as_str).collect()
 }
 
-fn params<'a>(case: &'a Value, name: &str) -> Vec<&'a str> {
+pub(crate) fn params<'a>(case: &'a Value, name: &str) -> Vec<&'a str> {
     let all = case["params"].as_array().expect("params").iter();
     all.filter(|pair| pair[0] == name).filter_map(|pair| pair[1].as_str()).collect()
 }
 
-fn param<'a>(case: &'a Value, name: &str) -> Option<&'a str> {
+pub(crate) fn param<'a>(case: &'a Value, name: &str) -> Option<&'a str> {
     params(case, name).last().copied()
 }
 

@@ -4,4 +4,5 @@
 mod find;
 mod model;
 mod store;
+mod tags;
 mod whisper_conformance;
