@@ -74,7 +74,7 @@ impl Schema {
                 draft.push_fields(key, &fields)?;
             }
         }
-        self.publish(archive, None, draft, (path, seq), &[])
+        self.publish(archive, None, draft, (path, seq), None)
     }
 
     /// Every segment: its end, its bytes, and its archive and number for [`Schema::remove_part`].

@@ -40,6 +40,9 @@ const OPEN_AFTER: i64 = 1;
 /// Open slots that are kept though they cannot be written, when the disk is full.
 const OPEN_MOST: usize = 16;
 
+/// Late points that are kept in memory when they cannot be written, 16 bytes each.
+const LATE_MOST: usize = 4_000_000;
+
 /// An open schema.
 pub(crate) struct Schema {
     pub retention: Retention,
@@ -73,6 +76,8 @@ struct State {
 pub(crate) enum Put {
     Taken,
     TooOld,
+    /// The disk is full, and as many late points as may be wait in memory.
+    NoRoom,
 }
 
 /// What a commit did.
@@ -135,11 +140,10 @@ impl Schema {
         let mut seq = recovery.newest.map_or(0, |(_, flush)| flush);
         let newest_part = shelves.iter().flat_map(|shelf| &shelf.parts).map(|part| part.seq).max();
         seq = seq.max(newest_part.unwrap_or(0));
-        let (late, damage) = Late::open(&folder.join("late.log"), |point| {
-            let spans = spans.get(usize::from(point.archive))?;
-            seq = seq.max(point.seq);
-            let is_in_row = point.archive == 0 && ring.flush_of(point.start, point.key.column) > Some(point.seq);
-            (!is_in_row && columns.holds(point.key)).then(|| Spans::start(point.start, spans.unit_secs))
+        let (late, damage) = Late::open(&folder.join("late.log"), &spans, |point, came| {
+            seq = seq.max(came);
+            let is_in_row = point.archive == 0 && ring.flush_of(point.start, point.key.column) > Some(came);
+            usize::from(point.archive) < spans.len() && !is_in_row && columns.holds(point.key)
         })?;
         if damage.skipped_bytes > 0 {
             faults.report(&Error::corrupt(
@@ -274,7 +278,7 @@ impl Writer<'_> {
     #[inline]
     pub fn put(&mut self, key: Key, at: Timestamp, value: f64) -> Result<Put, Error> {
         if self.slot.as_ref().is_none_or(|slot| slot.at != at) && !self.turn_to(at)? {
-            return Ok(self.put_late(key, at, value));
+            return self.put_late(key, at, value);
         }
         if let Some(slot) = &mut self.slot {
             slot.rows.set(key.column, canonical(value));
@@ -300,8 +304,8 @@ impl Writer<'_> {
         let mut rows = open.take(&self.schema.ring, start)?;
         if !was_open && late.len() > 0 {
             // What came ahead of its time lies in the slot's rows from now on.
-            let span = Spans::start(start, spans.unit_secs);
-            late.take_slot(span, start).iter().for_each(|point| rows.set(point.key.column, point.value));
+            let end = start + i64::from(spans.step.secs());
+            late.take(start, end).iter().for_each(|(_, column, value)| rows.set(*column, *value));
         }
         self.slot = Some(Slot { at, start, rows });
         Ok(true)
@@ -314,21 +318,22 @@ impl Writer<'_> {
     }
 
     #[cold]
-    fn put_late(&mut self, key: Key, at: Timestamp, value: f64) -> Put {
+    fn put_late(&mut self, key: Key, at: Timestamp, value: f64) -> Result<Put, Error> {
         let age = self.now - at;
         let Some(archive) = self.schema.spans.iter().position(|spans| spans.kept_secs >= age) else {
-            return Put::TooOld;
+            return Ok(Put::TooOld);
         };
-        let spans = &self.schema.spans[archive];
-        let start = at.floor(spans.step);
-        if is_gap(value) {
-            return Put::Taken;
+        if self.state.late.len() >= LATE_MOST {
+            return Ok(Put::NoRoom);
         }
-        let point = LatePoint { key, archive: archive as u8, start, value: canonical(value), seq: self.state.seq };
-        let now = self.now;
-        self.state.fold_since.get_or_insert(now);
-        self.state.late.push(Spans::start(start, spans.unit_secs), point);
-        Put::Taken
+        if !is_gap(value) {
+            let start = at.floor(self.schema.spans[archive].step);
+            let point = LatePoint { key, archive: archive as u8, start, value: canonical(value) };
+            let State { late, seq, fold_since, .. } = &mut *self.state;
+            fold_since.get_or_insert(self.now);
+            late.push(point, *seq)?;
+        }
+        Ok(Put::Taken)
     }
 }
 

@@ -107,6 +107,7 @@ fn run(retention: &str, seed: u64, rounds: usize) {
             12 => {
                 model.schema().upkeep(Timestamp(model.now)).expect("upkeep");
             }
+            13 if dice.roll(6) == 0 => model.schema().write_late_into_rows().expect("written"),
             13 if dice.roll(4) == 0 => {
                 model.commit();
                 model.restart();
