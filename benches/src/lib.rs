@@ -9,6 +9,7 @@ pub mod measure;
 pub mod pipeline;
 pub mod proxy;
 pub mod query;
+pub mod sketch;
 pub mod slab;
 pub mod store;
 
@@ -40,6 +41,7 @@ pub const WORKLOADS: &[Workload] = &[
     ("agent", agent::run),
     ("store", store::run),
     ("slab", slab::run),
+    ("sketch", sketch::run),
     ("query", query::run),
     ("draw", draw::run),
     ("pipeline", pipeline::run),
