@@ -120,6 +120,7 @@ impl SlabStore {
         if damage.skipped_bytes > 0 {
             faults.report(&Error::corrupt(&path, format!("{} bytes of it are no names", damage.skipped_bytes)));
         }
+        found.settle();
         let (retentions, schemas) = found.open_schemas(root, &faults)?;
         found.place(&places);
         if !index.attach(&root.join("names.fst"))? {

@@ -48,6 +48,10 @@ impl Schema {
         if from > until {
             return Err(Error::BadWindow { from: from.0, until: until.0 });
         }
+        if !self.state().columns.holds(key) {
+            // The ring and the open slots know columns, not series: what lies there may be another's by now.
+            return Ok(None);
+        }
         let coarsest = self.spans.len() - 1;
         let oldest = now - self.spans[coarsest].kept_secs;
         if from > now || until < oldest {
