@@ -44,7 +44,12 @@ pub(super) struct Late {
     /// By archive and start of the stretch; what is being sealed is still here.
     spans: BTreeMap<(u8, Timestamp), LateSpan>,
     points: usize,
+    /// Taken into the rows of their slots by such a commit or a later one, and not known to be safe there.
+    moved: Vec<(u64, LatePoint)>,
 }
+
+/// Points that may wait in memory, 40 bytes each: beyond them the disk has been full for long, or upkeep cannot follow.
+const MOST: usize = 6_000_000;
 
 impl Late {
     /// Opens the log and hands every point in it to `take`, which says where it belongs; `None` drops it.
@@ -54,7 +59,14 @@ impl Late {
     ) -> Result<(Late, Damage), Error> {
         let mut found = Vec::new();
         let (log, damage) = open_log(path, |payload| found.extend(payload.as_chunks::<POINT>().0.iter().map(decode)))?;
-        let mut late = Late { path: path.to_owned(), log, batch: Vec::new(), spans: BTreeMap::new(), points: 0 };
+        let mut late = Late {
+            path: path.to_owned(),
+            log,
+            batch: Vec::new(),
+            spans: BTreeMap::new(),
+            points: 0,
+            moved: Vec::new(),
+        };
         for point in found {
             if let Some(span) = belongs(&point) {
                 late.keep(span, point);
@@ -96,8 +108,14 @@ impl Late {
         all.filter(|point| point.key == key && point.start >= first && point.start < end).copied().collect()
     }
 
-    /// Takes the points of the finest archive whose slot begins here out of the stretch; they are in the slot's rows now.
-    pub fn take_slot(&mut self, span: Timestamp, start: Timestamp) -> Vec<LatePoint> {
+    /// Whether no more points may come.
+    pub fn is_full(&self) -> bool {
+        self.points >= MOST || self.batch.len() >= MOST * POINT
+    }
+
+    /// Takes the points of the finest archive whose slot begins here out of the stretch: they will be in the slot's rows,
+    /// which a commit after `seq` writes. Until then the log keeps them.
+    pub fn take_slot(&mut self, span: Timestamp, start: Timestamp, seq: u64) -> Vec<LatePoint> {
         let mut taken = Vec::new();
         if let Some(columns) = self.spans.get_mut(&(0, span)) {
             for points in columns.values_mut() {
@@ -109,7 +127,18 @@ impl Late {
             }
         }
         self.points -= taken.len();
+        self.moved.extend(taken.iter().map(|point| (seq, *point)));
         taken
+    }
+
+    /// Whether points were taken into rows that are not known to be safe.
+    pub fn has_moved(&self) -> bool {
+        !self.moved.is_empty()
+    }
+
+    /// The rows of the commit `seq` are safe: the log need not keep what was taken into them.
+    pub fn forget_moved(&mut self, seq: u64) {
+        self.moved.retain(|(moved, _)| *moved >= seq);
     }
 
     /// Forgets the first points of a stretch, those that `folded` counts by column: they lie in a segment now.
@@ -142,28 +171,39 @@ impl Late {
         self.log.disk()
     }
 
-    /// Writes the log anew with only the points that are still in memory, so that it does not grow for ever.
+    /// Writes the log anew with only the points that are still in memory or on their way to a row, so that it does not grow
+    /// for ever.
     pub fn rewrite(&mut self) -> Result<(), Error> {
         let beside = self.path.with_extension("new");
-        let _ = fs::remove_file(&beside);
-        let (mut log, _) = open_log(&beside, |_| {})?;
+        let log = self.write_beside(&beside).inspect_err(|_| {
+            // On a full disk it would keep its room for nothing.
+            let _ = fs::remove_file(&beside);
+        })?;
+        fs::rename(&beside, &self.path).map_err(Error::io("rename", &beside))?;
+        // From here on the former log has no name: nothing may be written to it, whatever the sync says.
+        (self.log, self.batch) = (log, Vec::new());
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))
+    }
+
+    fn write_beside(&self, beside: &Path) -> Result<Frames, Error> {
+        let _ = fs::remove_file(beside);
+        let (mut log, _) = open_log(beside, |_| {})?;
         let mut batch = Vec::new();
-        for point in self.spans.values().flat_map(HashMap::values).flatten() {
+        let moved = self.moved.iter().map(|(_, point)| point);
+        for point in moved.chain(self.spans.values().flat_map(HashMap::values).flatten()) {
             batch.extend_from_slice(&encode(point));
         }
         for payload in batch.chunks(LONGEST / POINT * POINT) {
             log.push(payload);
         }
-        log.write().and_then(|()| log.sync()).map_err(Error::io("write", &beside))?;
-        fs::rename(&beside, &self.path).map_err(Error::io("rename", &beside))?;
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))?;
-        (self.log, self.batch) = (log, Vec::new());
-        Ok(())
+        log.write().and_then(|()| log.sync()).map_err(Error::io("write", beside))?;
+        Ok(log)
     }
 
     /// Forgets all points of a series.
     pub fn forget_series(&mut self, key: Key) {
+        self.moved.retain(|(_, point)| point.key != key);
         for columns in self.spans.values_mut() {
             if let Some(points) = columns.get_mut(&key.column) {
                 let before = points.len();
