@@ -32,6 +32,10 @@ pub struct Recovery {
     pub rows: u64,
     /// Rows whose header was torn: their values are absent, unless a former row of their slot is still there.
     pub torn_rows: u64,
+    /// Whether the first page of the file was damaged; it says nothing that was not asked for, and was written anew.
+    pub had_no_header: bool,
+    /// The highest number of a flush: an older slot may have been written again after the newest.
+    pub last_flush: u64,
     /// The newest slot and the number of the flush that wrote it.
     pub newest: Option<(Timestamp, u64)>,
 }
@@ -48,7 +52,10 @@ impl Ring {
         if bytes >= PAGE as u64 {
             disk.read_at(&mut page, 0).map_err(wrong("read"))?;
         }
-        if page == [0; PAGE] && bytes <= PAGE as u64 {
+        let mut recovery = Recovery::default();
+        recovery.had_no_header =
+            !Geometry::is_whole(&page) && Self::has_rows(&*disk, geometry, bytes).map_err(wrong("read"))?;
+        if recovery.had_no_header || page == [0; PAGE] && bytes <= PAGE as u64 {
             // New, or made by a process that ended before it had written the first page.
             disk.reserve(PAGE as u64).map_err(wrong("reserve room for"))?;
             disk.write_at(&geometry.encode(), 0).map_err(wrong("write"))?;
@@ -61,7 +68,6 @@ impl Ring {
         }
         let ring =
             Ring { disk, path: path.to_owned(), geometry, shards: RwLock::default(), torn_pages: AtomicU64::new(0) };
-        let mut recovery = Recovery::default();
         let whole = |shard: usize| geometry.extent_at(shard + 1) <= bytes;
         for shard in (0..).take_while(|&shard| whole(shard)) {
             let opened = ring.open_shard(shard)?;
@@ -69,6 +75,21 @@ impl Ring {
             ring.push(opened);
         }
         Ok((ring, recovery))
+    }
+
+    /// Whether rows of a ring of this geometry lie where they belong in a file.
+    fn has_rows(disk: &dyn Disk, geometry: Geometry, bytes: u64) -> std::io::Result<bool> {
+        let mut page = [0; PAGE];
+        if geometry.extent_at(1) > bytes {
+            return Ok(false);
+        }
+        for row in 0..geometry.rows() {
+            disk.read_at(&mut page, geometry.extent_at(0) + (row * layout::row_bytes(0)) as u64)?;
+            if RowHeader::decode(&page, 0).is_some_and(|header| header.start == header.start.floor(geometry.step)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The step and the number of slots.
@@ -162,11 +183,52 @@ impl Ring {
         (0..self.len()).any(|shard| held(shard).is_some())
     }
 
-    /// The flush that wrote the newest row which holds a column in this slot.
-    pub(crate) fn flush_of(&self, start: Timestamp, column: u32) -> Option<u64> {
-        let opened = self.shard(layout::place(column).0)?;
-        let row = opened.newest(self.geometry.place(start)).filter(|row| opened.start(*row) == Some(start))?;
-        Some(opened.flush(row))
+    /// The flush that wrote the newest row which holds a column in this slot, of those whose page is whole.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn flush_of(&self, start: Timestamp, column: u32) -> Result<Option<u64>, Error> {
+        let (shard, cell) = layout::place(column);
+        let Some(opened) = self.shard(shard) else { return Ok(None) };
+        let mut row = opened.newest(self.geometry.place(start));
+        while let Some(at) = row.filter(|at| opened.start(*at) == Some(start)) {
+            if self.fits(&opened, at, cell / PAGE_WORDS)? {
+                return Ok(Some(opened.flush(at)));
+            }
+            row = opened.former(at);
+        }
+        Ok(None)
+    }
+
+    /// One more than the last column that has a value, where that is beyond `named`; else `named`. Reads the header of each
+    /// row of the last shards, and pages that are not all gaps.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn columns_end(&self, named: u32) -> Result<u32, Error> {
+        let gaps = layout::crc_of_gaps();
+        let mut end = named;
+        let mut page = [0; PAGE];
+        for shard in (layout::place(named).0..self.len()).rev() {
+            let Some(opened) = self.shard(shard) else { break };
+            let first_column = layout::first_column(shard);
+            for row in (0..self.geometry.rows()).filter(|row| opened.start(*row).is_some()) {
+                let header_at = opened.first_word(row) / PAGE_WORDS;
+                opened.words.page(header_at, &mut page).map_err(self.wrong("read"))?;
+                let from = end.saturating_sub(first_column) as usize / PAGE_WORDS;
+                let filled = |i: &usize| layout::stated_crc(&page, *i) != gaps;
+                for i in (from..layout::pages(shard)).filter(filled).collect::<Vec<_>>() {
+                    if self.fits(&opened, row, i)? {
+                        opened.words.page(header_at + 1 + i, &mut page).map_err(self.wrong("read"))?;
+                        let is_value = |word: &[u8; layout::WORD]| *word != GAP.to_le_bytes();
+                        let last = page.as_chunks().0.iter().rposition(is_value);
+                        let last = last.map_or(0, |cell| first_column + (i * PAGE_WORDS + cell) as u32 + 1);
+                        end = end.max(last);
+                    }
+                }
+            }
+        }
+        Ok(end)
     }
 
     /// Shards of columns.
@@ -342,6 +404,7 @@ impl Ring {
         recovery.rows += found.len() as u64;
         let newest = found.iter().map(|(header, _)| (header.start, header.flush)).max();
         recovery.newest = recovery.newest.max(newest);
+        recovery.last_flush = found.iter().map(|(header, _)| header.flush).fold(recovery.last_flush, u64::max);
         // In the order in which they were written, so that each takes the place of the one before.
         found.sort_unstable_by_key(|(header, _)| header.flush);
         let oldest = newest.map(|(start, _)| self.geometry.oldest(start));

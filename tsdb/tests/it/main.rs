@@ -3,6 +3,7 @@
 
 mod find;
 mod model;
+mod slab;
 mod store;
 mod tags;
 mod whisper_conformance;

@@ -68,7 +68,7 @@ impl Schema {
         for span in unsealed {
             let end = (span + self.spans[0].unit_secs).min(newest + step);
             let first = span.max(kept_from);
-            for points in late.take(first, end.max(first)).chunk_by(|one, next| one.0 == next.0) {
+            for points in late.take(first, end.max(first), *seq).chunk_by(|one, next| one.0 == next.0) {
                 let start = points[0].0;
                 let mut rows = open.take(&self.ring, start)?;
                 points.iter().for_each(|(_, column, value)| rows.set(*column, *value));
@@ -78,6 +78,9 @@ impl Schema {
                 open.close_before(start + step, usize::MAX);
             }
         }
+        self.ring.sync()?;
+        *has_unsynced_rows = false;
+        late.forget_moved_by(*seq);
         late.rewrite(*seq)
     }
 

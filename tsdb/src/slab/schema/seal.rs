@@ -78,15 +78,20 @@ impl Schema {
         now.floor(self.spans[0].step) - OPEN_BEFORE * i64::from(self.spans[0].step.secs())
     }
 
-    /// The oldest stretch of the ring that is closed and not sealed.
+    /// The oldest stretch of the ring that is closed and not sealed; from now on nothing is written to it.
     fn due(&self, now: Timestamp) -> Option<Span> {
         let spans = &self.spans[0];
-        let state = self.state();
+        let mut state = self.state_mut();
         let oldest = self.ring.oldest_from(state.sealed[0].sealed_end)?;
         let start = Spans::start(oldest, spans.unit_secs);
         let end = start + spans.unit_secs;
         let is_dirty = state.open.oldest_dirty().is_some_and(|dirty| dirty < end);
-        (end <= self.closed_before(now) && !is_dirty).then_some((start, end))
+        let is_due = end <= self.closed_before(now) && !is_dirty;
+        if is_due {
+            // A writer whose clock is behind would else fill slots that are being read.
+            state.closed_until = state.closed_until.max(end);
+        }
+        is_due.then_some((start, end))
     }
 
     /// Seals a stretch of the ring, late points included; false when it holds nothing.
@@ -119,6 +124,7 @@ impl Schema {
                 }
             }
         }
+        self.report_torn_pages();
         self.publish(0, Some(end), draft, (path, seq), Some((start, late)))
     }
 

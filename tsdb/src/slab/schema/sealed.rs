@@ -143,6 +143,12 @@ impl Shelf {
         }
     }
 
+    /// One more than the highest column of a series.
+    pub fn columns_end(&self, faults: &Faults) -> u32 {
+        let of = |part: &Arc<Part>| part.segment.last_column().inspect_err(|error| faults.report(error)).ok().flatten();
+        self.parts.iter().filter_map(of).max().map_or(0, |last| last.saturating_add(1))
+    }
+
     /// The keys of all series with something in a stretch of time, ascending.
     pub fn keys(&self, first: Timestamp, end: Timestamp, faults: &Faults) -> Vec<Key> {
         let mut keys = Vec::new();

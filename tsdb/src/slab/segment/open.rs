@@ -138,6 +138,16 @@ impl Segment {
         rest.is_empty().then_some(())
     }
 
+    /// The highest column of a series; `None` when there is none.
+    ///
+    /// # Errors
+    /// The last page of the index is damaged, or the system refuses.
+    pub(crate) fn last_column(&self) -> Result<Option<u32>, Error> {
+        let Some(page) = self.fences.len().checked_sub(1) else { return Ok(None) };
+        let bytes = self.index_page(page)?;
+        Ok(self.entries_of(page, &bytes).last().map(|entry| entry.key.column))
+    }
+
     /// The keys of all series, in order.
     ///
     /// # Errors
