@@ -39,6 +39,7 @@ pub use name::NameError;
 pub use retention::{Archive, Retention, RetentionError};
 pub use rollup::Rollup;
 pub use schema::{Rules, Settings};
+pub use slab::{ArchiveStats, Exported, Import, Imported, RetentionStats};
 pub use slab::{Quota, SlabOptions, SlabStore, SyncPolicy};
 pub use store::{Fetched, Node, Point, Store, WriteReport};
 pub use time::{Step, Timestamp, Window};

@@ -23,7 +23,7 @@ const MANY: usize = 100_000;
 /// Stretches of late points that one segment takes, by archive and start of the merged stretch.
 type Groups = BTreeMap<(usize, Timestamp), Vec<Timestamp>>;
 /// The slots of each series that hold something new.
-type Touched = BTreeMap<Key, BTreeSet<Timestamp>>;
+pub(super) type Touched = BTreeMap<Key, BTreeSet<Timestamp>>;
 
 impl Schema {
     /// Folds what has waited long enough. Answers how many segments were written.
@@ -78,7 +78,7 @@ impl Schema {
         let mut fields = fields_of(stretch);
         for (column, points) in &of_column {
             let Some(key) = columns.key(*column) else { continue };
-            let values = &mut fields[Rolled::FIELDS - 1];
+            let values = &mut fields[Rolled::GIVEN];
             values.fill(GAP);
             let slots = touched.entry(key).or_default();
             for point in points.iter().filter(|point| point.key == key) {
@@ -86,7 +86,7 @@ impl Schema {
                 slots.insert(point.start);
             }
             if archive == 0 {
-                draft.push(key, &fields[Rolled::FIELDS - 1])?;
+                draft.push(key, &fields[Rolled::GIVEN])?;
             } else {
                 draft.push_fields(key, &fields)?;
             }
@@ -106,15 +106,16 @@ impl Schema {
     }
 
     /// Computes the slots of an archive anew that hold something new in the next finer one; `touched` becomes those.
-    fn recompute(&self, archive: usize, touched: &mut Touched) -> Result<u64, Error> {
+    pub(super) fn recompute(&self, archive: usize, touched: &mut Touched) -> Result<u64, Error> {
         let spans = &self.spans[archive];
         let sealed = Arc::clone(&self.state().sealed);
         let mut groups: BTreeMap<Timestamp, Touched> = BTreeMap::new();
         for (key, slots) in std::mem::take(touched) {
             let coarse: BTreeSet<Timestamp> = slots.iter().map(|start| start.floor(spans.step)).collect();
             for start in &coarse {
-                // What is not sealed is computed by every reader.
-                if sealed[archive].sealed_end.is_some_and(|end| *start < end) {
+                // What is not sealed is computed by every reader, unless an import gave the slot a value.
+                let is_sealed = sealed[archive].sealed_end.is_some_and(|end| *start < end);
+                if is_sealed || sealed[archive].has_slot(spans, key, *start, &self.faults) {
                     let group = groups.entry(Spans::start(*start, spans.group_secs)).or_default();
                     group.entry(key).or_default().insert(*start);
                 }

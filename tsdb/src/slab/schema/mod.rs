@@ -7,6 +7,8 @@
 mod columns;
 mod faults;
 mod fold;
+mod held;
+mod import;
 mod late;
 mod merge;
 mod open;
@@ -15,6 +17,8 @@ mod sealed;
 mod view;
 
 pub(crate) use faults::Faults;
+pub(crate) use held::widest;
+pub(crate) use import::Intake;
 
 use super::disk::FileDisk;
 use super::layout::Geometry;

@@ -1,6 +1,7 @@
 //! Sealing: what has left the open slots goes from the ring to a segment, and from a finer archive's segments to a coarser
 //! one's. A coarser archive is sealed from the next finer one, so that each value is read once for it.
 
+use super::fold::Touched;
 use super::late::{Folded, LateSpan};
 use super::sealed::{self, Part};
 use super::view::ALL_FIELDS;
@@ -120,7 +121,15 @@ impl Schema {
             }
         }
         let folded = late.iter().map(|(column, points)| (*column, points.len())).collect();
-        self.publish(0, Some(end), draft, (path, seq), &[((0, start), folded)])
+        let is_written = self.publish(0, Some(end), draft, (path, seq), &[((0, start), folded)])?;
+        let mut touched = Touched::new();
+        for point in late.values().flatten() {
+            touched.entry(point.key).or_default().insert(point.start);
+        }
+        for coarser in 1..self.spans.len() {
+            self.recompute(coarser, &mut touched)?;
+        }
+        Ok(is_written)
     }
 
     /// Seals of each coarser archive what its next finer one has sealed.

@@ -16,7 +16,7 @@ use crate::time::{Timestamp, Window};
 use std::sync::Arc;
 
 /// All fields of a rolled-up slot.
-pub(super) const ALL_FIELDS: u8 = 0x7f;
+pub(super) const ALL_FIELDS: u8 = 0xff;
 
 /// One series at one moment.
 pub(super) struct View<'a> {
@@ -96,7 +96,8 @@ fn wanted(rollup: Rollup) -> u8 {
     const COUNT_AND_GIVEN: u8 = 1 << 1 | 1 << 6;
     COUNT_AND_GIVEN
         | match rollup {
-            Rollup::Average | Rollup::Sum | Rollup::AverageZero => 1,
+            Rollup::Average | Rollup::AverageZero => 1,
+            Rollup::Sum => 1 | 1 << 7,
             Rollup::Min => 1 << 2,
             Rollup::Max => 1 << 3,
             Rollup::Last => 1 << 4,
