@@ -34,6 +34,8 @@ pub enum Event {
     Made = 1,
     /// It was deleted or has expired; its column may be given to another.
     Ended = 2,
+    /// It exists from now on, and keeps its archives whatever the rules say.
+    Imported = 3,
 }
 
 /// The open log.
@@ -100,6 +102,7 @@ fn decode(payload: &[u8]) -> Option<Name<'_>> {
     let event = match event {
         1 => Event::Made,
         2 => Event::Ended,
+        3 => Event::Imported,
         _ => return None,
     };
     Some(Name {

@@ -1,9 +1,17 @@
 //! The slab store: a folder with one folder for each retention, and one log of names. Every flush is one commit; whatever is
 //! not written is counted by reason.
 
+mod ends;
+mod export;
+mod import;
 mod moves;
 mod names_of;
+mod stats;
 mod write;
+
+pub use export::Exported;
+pub use import::{Import, Imported};
+pub use stats::{ArchiveStats, RetentionStats};
 
 use super::disk::FileDisk;
 use super::names::{Event, Name, Names};
@@ -25,6 +33,7 @@ use crate::time::{Timestamp, Window};
 use crate::whisper_store::StoreLimits;
 use moves::{Formers, Moves};
 use names_of::SchemaNames;
+use roaring::RoaringBitmap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -86,6 +95,8 @@ pub struct SlabStore {
     /// Where series lay before the rules changed.
     formers: RwLock<Formers>,
     moves: Mutex<Moves>,
+    /// Series that were imported: they keep their archives whatever the rules say.
+    imported: RwLock<RoaringBitmap>,
     schemas: RwLock<Vec<Arc<Schema>>>,
     /// Held while series come and go.
     names: Mutex<SchemaNames>,
@@ -135,6 +146,7 @@ impl SlabStore {
                 index.with_name(*id, |name| quotas.count(name));
             });
         }
+        let (formers, imported) = found.into_formers();
         let names = Mutex::new(SchemaNames::new(names, retentions, root));
         Ok(SlabStore {
             root: root.to_owned(),
@@ -144,7 +156,8 @@ impl SlabStore {
             max_bytes: options.max_bytes,
             index,
             places,
-            formers: RwLock::new(found.into_formers()),
+            formers: RwLock::new(formers),
+            imported: RwLock::new(imported),
             moves: Mutex::default(),
             schemas: RwLock::new(schemas),
             names,
@@ -188,6 +201,7 @@ impl SlabStore {
                 }
             }
             self.index.with_name(*series, |name| quotas.uncount(name));
+            self.imported.write().unwrap_or_else(PoisonError::into_inner).remove(series.0);
             self.places.clear(*series);
             if let Some(schema) = self.schema(place.schema) {
                 schema.end_series(place.key(), now);
@@ -219,7 +233,7 @@ impl SlabStore {
     /// Where a series lies that readers may see.
     fn located(&self, name: &str) -> Option<(SeriesId, Arc<Schema>, Key)> {
         let name = canonical(name).ok()?;
-        let series = self.index.known(&name)?;
+        let series = self.index.known(&name).or_else(|| self.known_by_path(&name))?;
         let place = self.places.look().of(series)?;
         Some((series, self.schema(place.schema)?, place.key()))
     }

@@ -2,6 +2,7 @@
 //! callers see it.
 
 mod find;
+mod import;
 mod model;
 mod slab;
 mod store;

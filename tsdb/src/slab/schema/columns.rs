@@ -69,6 +69,11 @@ impl Columns {
         self.taken.get(index) == Some(&true) && self.generations[index] == key.generation
     }
 
+    /// Columns that have a series.
+    pub fn len(&self) -> usize {
+        self.taken.iter().filter(|taken| **taken).count()
+    }
+
     /// The series of a column.
     pub fn key(&self, column: u32) -> Option<Key> {
         let generation = *self.generations.get(column as usize)?;

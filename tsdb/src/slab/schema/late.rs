@@ -136,6 +136,20 @@ impl Late {
         self.spans.get(&(archive, start)).cloned().unwrap_or_default()
     }
 
+    /// Every point, those of a series and stretch in the order in which they came.
+    pub fn all(&self) -> impl Iterator<Item = LatePoint> + '_ {
+        self.spans.iter().flat_map(|((archive, span), points)| {
+            let step = i64::from(self.schedule[usize::from(*archive)].step.secs());
+            let point = move |column: u32, kept: &Kept| LatePoint {
+                key: Key { column, generation: kept.generation },
+                archive: *archive,
+                start: *span + i64::from(kept.slot) * step,
+                value: kept.value,
+            };
+            points.columns.iter().flat_map(move |(column, kept)| kept.iter().map(move |kept| point(*column, kept)))
+        })
+    }
+
     /// Of a series, the points whose slots begin in a range, those of a slot in the order in which they came.
     pub fn of(&self, key: Key, first: Timestamp, end: Timestamp) -> Vec<LatePoint> {
         let mut found = Vec::new();
@@ -269,17 +283,9 @@ impl Late {
             batch.extend_from_slice(&encode(point, *seq));
             push_when_long(&mut log, &mut batch);
         }
-        for ((archive, span), points) in &self.spans {
-            let step = i64::from(self.schedule[usize::from(*archive)].step.secs());
-            for (column, points) in &points.columns {
-                for kept in points {
-                    let key = Key { column: *column, generation: kept.generation };
-                    let start = *span + i64::from(kept.slot) * step;
-                    let point = LatePoint { key, archive: *archive, start, value: kept.value };
-                    batch.extend_from_slice(&encode(&point, seq));
-                    push_when_long(&mut log, &mut batch);
-                }
-            }
+        for point in self.all() {
+            batch.extend_from_slice(&encode(&point, seq));
+            push_when_long(&mut log, &mut batch);
         }
         if !batch.is_empty() {
             log.push(&batch);

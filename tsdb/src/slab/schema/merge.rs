@@ -32,6 +32,9 @@ impl Schema {
                 }
                 written += u64::from(self.merge_group(archive, group)?);
             }
+            for group in self.due_imports(archive) {
+                written += u64::from(self.merge_imported(archive, group)?);
+            }
         }
         Ok(written)
     }
@@ -53,6 +56,36 @@ impl Schema {
             .filter(|(group, found)| is_due(*found) && is_sealed(*group))
             .map(|(group, _)| group)
             .collect()
+    }
+
+    /// Stretches that are not sealed, in which several batches of an import lie.
+    fn due_imports(&self, archive: usize) -> Vec<Timestamp> {
+        let spans = &self.spans[archive];
+        let state = self.state();
+        let shelf = &state.sealed[archive];
+        let mut groups: BTreeMap<Timestamp, (usize, bool)> = BTreeMap::new();
+        for part in &shelf.parts {
+            let (count, is_imported) = groups.entry(Spans::start(part.start(), spans.group_secs)).or_insert((0, true));
+            *count += 1;
+            *is_imported &= part.segment.kind() == Kind::Imported;
+        }
+        let is_open = |group: Timestamp| shelf.sealed_end.is_none_or(|end| group + spans.group_secs > end);
+        let is_due = |(group, (count, is_imported)): &(Timestamp, (usize, bool))| {
+            *is_imported && *count > PATCHES && is_open(*group)
+        };
+        groups.into_iter().filter(is_due).map(|(group, _)| group).collect()
+    }
+
+    /// Takes segments away that another one holds now.
+    pub(super) fn replace(&self, archive: usize, parts: &[Arc<Part>]) -> Result<(), Error> {
+        let mut state = self.state_mut();
+        let mut sealed = state.sealed.as_ref().clone();
+        sealed[archive].parts.retain(|part| !parts.iter().any(|old| Arc::ptr_eq(old, part)));
+        state.sealed = Arc::new(sealed);
+        drop(state);
+        let remove =
+            |part: &Arc<Part>| fs::remove_file(part.segment.path()).map_err(Error::io("remove", part.segment.path()));
+        parts.iter().try_for_each(remove)
     }
 
     fn merge_group(&self, archive: usize, group: Timestamp) -> Result<bool, Error> {
@@ -120,6 +153,11 @@ impl Schema {
     pub(super) fn expire(&self, now: Timestamp) -> Result<(), Error> {
         let expired: Vec<Arc<Part>> = {
             let mut state = self.state_mut();
+            let mut kinds = state.sealed.iter().flat_map(|shelf| &shelf.parts).map(|part| part.segment.kind());
+            if self.ring.newest().is_none() && kinds.all(|kind| kind == Kind::Imported) {
+                // Of a tree that was imported everything is kept until something is written.
+                return Ok(());
+            }
             let parts_end = state.sealed[0].parts.iter().map(|part| part.end()).max();
             let Some(newest) = self.ring.newest().max(parts_end) else { return Ok(()) };
             let newest = newest.min(now);

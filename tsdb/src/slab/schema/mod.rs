@@ -8,6 +8,8 @@ mod columns;
 mod faults;
 mod fold;
 mod found;
+mod held;
+mod import;
 mod late;
 mod merge;
 mod open;
@@ -16,6 +18,8 @@ mod sealed;
 mod view;
 
 pub(crate) use faults::Faults;
+pub(crate) use held::widest;
+pub(crate) use import::Intake;
 
 use super::ring::Ring;
 use super::row::Rows;
@@ -163,7 +167,12 @@ impl Schema {
         state.has_unsynced_rows |= !matches!(rows_written, Ok(0));
         drop(state);
         self.faults.slots_lost.add(slots_lost);
-        let synced = if sync { self.sync() } else { Ok(self.ring.forgo_former_rows()) };
+        let synced = if sync {
+            self.sync()
+        } else {
+            self.ring.forgo_former_rows();
+            Ok(())
+        };
         let bytes = sealed? + rows_written?;
         synced?;
         if has_moved {

@@ -1,6 +1,7 @@
 //! Sealing: what has left the open slots goes from the ring to a segment, and from a finer archive's segments to a coarser
 //! one's. A coarser archive is sealed from the next finer one, so that each value is read once for it.
 
+use super::fold::Touched;
 use super::late::LateSpan;
 use super::sealed::{self, Part};
 use super::view::ALL_FIELDS;
@@ -125,7 +126,16 @@ impl Schema {
             }
         }
         self.report_torn_pages();
-        self.publish(0, Some(end), draft, (path, seq), Some((start, late)))
+        let step = i64::from(spans.step.secs());
+        let mut touched = Touched::new();
+        for key in late.columns().filter_map(|column| columns.key(column)) {
+            touched.insert(key, late.of(key).map(|(slot, _)| start + slot as i64 * step).collect());
+        }
+        let is_written = self.publish(0, Some(end), draft, (path, seq), Some((start, late)))?;
+        for coarser in 1..self.spans.len() {
+            self.recompute(coarser, &mut touched)?;
+        }
+        Ok(is_written)
     }
 
     /// Seals of each coarser archive what its next finer one has sealed.

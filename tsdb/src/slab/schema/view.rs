@@ -16,7 +16,7 @@ use crate::time::{Timestamp, Window};
 use std::sync::Arc;
 
 /// All fields of a rolled-up slot.
-pub(super) const ALL_FIELDS: u8 = 0x7f;
+pub(super) const ALL_FIELDS: u8 = 0xff;
 
 /// How often a reader starts anew because a stretch was sealed while it read; each takes a quarter of an hour or so to fill.
 const ATTEMPTS: usize = 3;
@@ -111,7 +111,8 @@ fn wanted(rollup: Rollup) -> u8 {
     const COUNT_AND_GIVEN: u8 = 1 << 1 | 1 << 6;
     COUNT_AND_GIVEN
         | match rollup {
-            Rollup::Average | Rollup::Sum | Rollup::AverageZero => 1,
+            Rollup::Average | Rollup::AverageZero => 1,
+            Rollup::Sum => 1 | 1 << 7,
             Rollup::Min => 1 << 2,
             Rollup::Max => 1 << 3,
             Rollup::Last => 1 << 4,

@@ -19,7 +19,7 @@ pub struct Segment {
     entries: usize,
     index_at: u64,
     /// Of each page of the index the first key.
-    fences: Vec<u64>,
+    pub(super) fences: Vec<u64>,
 }
 
 impl Segment {
@@ -177,7 +177,7 @@ impl Segment {
     }
 
     /// Where a series is, and its bytes, their checksum seen to fit.
-    fn chunk(&self, key: Key) -> Result<Option<(Entry, Vec<u8>)>, Error> {
+    pub(super) fn chunk(&self, key: Key) -> Result<Option<(Entry, Vec<u8>)>, Error> {
         // The last page whose first key is not beyond this one.
         let Some(page) = self.fences.partition_point(|fence| *fence <= key.order()).checked_sub(1) else {
             return Ok(None);
@@ -200,7 +200,7 @@ impl Segment {
         fits.then_some(()).ok_or_else(torn)
     }
 
-    fn index_page(&self, page: usize) -> Result<[u8; PAGE], Error> {
+    pub(super) fn index_page(&self, page: usize) -> Result<[u8; PAGE], Error> {
         let mut bytes = [0; PAGE];
         let index = self.index_at as usize / PAGE + page;
         self.words.page(index, &mut bytes).map_err(Error::io("read", &self.path))?;
@@ -208,7 +208,7 @@ impl Segment {
         layout::is_sealed(&bytes).then_some(bytes).ok_or_else(torn)
     }
 
-    fn entries_of<'a>(&self, page: usize, bytes: &'a [u8; PAGE]) -> impl Iterator<Item = Entry> + use<'a> {
+    pub(super) fn entries_of<'a>(&self, page: usize, bytes: &'a [u8; PAGE]) -> impl Iterator<Item = Entry> + use<'a> {
         let count = (self.entries - page * PER_PAGE).min(PER_PAGE);
         bytes.as_chunks::<ENTRY>().0[..count].iter().map(Entry::decode)
     }

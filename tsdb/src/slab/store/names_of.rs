@@ -8,6 +8,7 @@ use crate::index::Index;
 use crate::retention::Retention;
 use crate::slab::places::SCHEMAS_MOST;
 use crate::time::Timestamp;
+use roaring::RoaringBitmap;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -72,6 +73,8 @@ pub(super) struct Found {
     series: Vec<(Option<Place>, bool)>,
     /// Where series lay before they moved.
     formers: Formers,
+    /// Series that keep their archives whatever the rules say.
+    imported: RoaringBitmap,
     /// The newest generation of each column, by schema.
     columns: HashMap<u16, HashMap<u32, (u16, bool)>>,
 }
@@ -80,7 +83,7 @@ impl Found {
     /// Takes one record. Names are resolved in the order of their first record, so that ids are the same every time.
     pub fn take(&mut self, name: &Name<'_>, index: &Index) {
         let (column, generation) = (name.column, name.generation);
-        let is_made = name.event == Event::Made;
+        let is_made = name.event != Event::Ended;
         self.columns.entry(name.schema).or_default().insert(column, (generation, is_made));
         // More names than may be: those beyond are not shown, and their columns stay taken.
         let Ok(id) = index.resolve(name.name) else { return };
@@ -97,6 +100,11 @@ impl Found {
                 self.formers.remove(&id);
             }
             _ => {}
+        }
+        if name.event == Event::Imported {
+            self.imported.insert(id.0);
+        } else {
+            self.imported.remove(id.0);
         }
         self.series[id.index()] = (Some(Place::new(name.schema, Key { column, generation })), is_made);
     }
@@ -150,9 +158,9 @@ impl Found {
         }
     }
 
-    /// Where series lay before they moved.
-    pub fn into_formers(self) -> Formers {
-        self.formers
+    /// Where series lay before they moved, and those that never move.
+    pub fn into_formers(self) -> (Formers, RoaringBitmap) {
+        (self.formers, self.imported)
     }
 
     /// The series that have not ended.
