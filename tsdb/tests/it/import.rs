@@ -224,11 +224,8 @@ fn live_writes_go_on_where_the_files_ended() {
     for step in 0..2500_i64 {
         let now = NOW + 30 + step * 10;
         let series = store.resolve("live").expect("it works");
-        let mut at = vec![now];
         // A relay's queue: some time before, and around the end of the files.
-        if step % 50 == 7 {
-            at.extend([now - 333, NOW - 15, NOW - 700]);
-        }
+        let at = if step % 50 == 7 { vec![now, now - 333, NOW - 15, NOW - 700] } else { vec![now] };
         for at in at {
             let value = value();
             whisper::update(&live, Timestamp(at), value, Timestamp(now)).expect("it works");
