@@ -23,6 +23,7 @@ mod rolled;
 mod row;
 mod schema;
 mod segment;
+mod self_test;
 mod spans;
 mod store;
 #[cfg(test)]

@@ -19,6 +19,7 @@ use super::places::{Place, Places};
 use super::quotas::{Quota, Quotas};
 use super::schema::{self, Faults, Schema};
 use super::segment::Key;
+use super::self_test;
 use crate::catalogue::SeriesId;
 use crate::counters::{Counters, Counts};
 use crate::error::Error;
@@ -211,6 +212,15 @@ impl SlabStore {
         let ids: Vec<SeriesId> = removed.iter().map(|(series, _)| *series).collect();
         self.index.hide_all(&ids);
         Ok(removed.len() as u64)
+    }
+
+    /// Bytes that the disk writes for a flush with a sync, as a multiple of its values' bytes, measured in this folder with a
+    /// file of its own, which takes some twenty syncs. `None` where the system does not say.
+    ///
+    /// # Errors
+    /// The disk is full, or the system refuses.
+    pub fn self_test(&self) -> Result<Option<f64>, Error> {
+        self_test::disk_bytes_per_value_byte(&self.root)
     }
 
     /// The folder.
