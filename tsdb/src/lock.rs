@@ -6,7 +6,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::Path;
 
 /// Hidden, so that no listing of series shows it.
-const LOCK_FILE: &str = ".kymo.lock";
+pub(crate) const LOCK_FILE: &str = ".kymo.lock";
 
 /// Held as long as the store lives; the system frees it when the process ends, however it ends.
 #[derive(Debug)]

@@ -14,6 +14,7 @@ mod ports;
 mod proxy;
 mod running;
 mod statsd_cases;
+mod store_commands;
 mod tidy;
 mod whisper_beside;
 mod whisper_tools;

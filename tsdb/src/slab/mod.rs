@@ -9,12 +9,15 @@
 //! Invariants: room is reserved before it is written or mapped, nothing is ever stored through a mapping, and a page whose
 //! checksum does not fit is counted and never served.
 
+mod backup;
+mod check;
 mod codec;
 mod disk;
 mod frames;
 #[cfg(test)]
 mod heap;
 mod layout;
+mod manifest;
 mod names;
 mod places;
 mod quotas;
@@ -30,6 +33,8 @@ mod store;
 mod tests;
 mod words;
 
+pub use backup::{Backup, backup, restore};
+pub use check::{Checked, check};
 pub use disk::{Disk, FileDisk};
 pub use frames::Damage;
 pub use layout::Geometry;

@@ -62,6 +62,21 @@ impl Names {
         Ok((Names { frames, path: path.to_owned(), record: Vec::new() }, damage))
     }
 
+    /// Hands every record to `take` and changes nothing. Answers what is damaged.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn scan(disk: &dyn Disk, path: &Path, mut take: impl FnMut(Name<'_>)) -> Result<Damage, Error> {
+        let mut foreign = 0;
+        let (.., mut damage) = Frames::scan(disk, |payload| match decode(payload) {
+            Some(name) => take(name),
+            None => foreign += payload.len() as u64,
+        })
+        .map_err(Error::io("read", path))?;
+        damage.skipped_bytes += foreign;
+        Ok(damage)
+    }
+
     /// Adds a record to the batch.
     ///
     /// # Panics

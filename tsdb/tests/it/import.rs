@@ -100,11 +100,11 @@ fn check_fetches(store: &SlabStore, tree: &Path, now: i64) {
 #[test]
 fn the_fixture_tree_comes_in_and_goes_out_as_it_was() {
     let (tree, folder, out) = (
-        tempfile::tempdir().expect("it works"),
-        tempfile::tempdir().expect("it works"),
-        tempfile::tempdir().expect("it works"),
+        tempfile::tempdir().expect("it is there"),
+        tempfile::tempdir().expect("it is there"),
+        tempfile::tempdir().expect("it is there"),
     );
-    fixture::write(tree.path()).expect("it works");
+    fixture::write(tree.path()).expect("it is there");
     let now = fixture::NOW + 100_000;
     let mut store = open(folder.path(), "");
     assert_eq!(import(&mut store, tree.path(), now), 153);
@@ -122,7 +122,7 @@ fn the_fixture_tree_comes_in_and_goes_out_as_it_was() {
     for (name, _) in files(tree.path()) {
         let exported = store.export(&name).expect("read").expect("there");
         let path = out.path().join(name::path_of(&name).expect("a path"));
-        std::fs::create_dir_all(path.parent().expect("it works")).expect("it works");
+        std::fs::create_dir_all(path.parent().expect("it is there")).expect("it is there");
         whisper::write_whole(&path, &exported.retention, CreateOptions::default(), &exported.archives)
             .expect("written");
     }
@@ -136,17 +136,17 @@ const RETENTIONS: [&str; 6] =
 /// A tree that whisper's own arithmetic made, with gaps, late points, odd numbers and every method.
 fn generate(tree: &Path, random: &mut Random, now: i64) {
     for number in 0..60 {
-        let retention = Retention::parse(RETENTIONS[number % 6]).expect("it works");
+        let retention = Retention::parse(RETENTIONS[number % 6]).expect("it is there");
         let options = CreateOptions {
             x_files_factor: random.below(5) as f64 / 4.0,
             rollup: Rollup::ALL[random.below(8) as usize],
             ..CreateOptions::default()
         };
         let folder = tree.join(format!("g{}", number % 7));
-        std::fs::create_dir_all(&folder).expect("it works");
+        std::fs::create_dir_all(&folder).expect("it is there");
         let path = folder.join(format!("s{number}.wsp"));
-        whisper::create(&path, &retention, options).expect("it works");
-        let longest = retention.archives().last().expect("it works").retention_secs();
+        whisper::create(&path, &retention, options).expect("it is there");
+        let longest = retention.archives().last().expect("it is there").retention_secs();
         let finest = retention.archives()[0].retention_secs();
         for round in 0..4 {
             let span = if round % 2 == 0 { longest } else { finest };
@@ -160,7 +160,7 @@ fn generate(tree: &Path, random: &mut Random, now: i64) {
                 )
             };
             let points: Vec<_> = (0..150).map(point).collect();
-            whisper::update_many(&path, &points, Timestamp(now)).expect("it works");
+            whisper::update_many(&path, &points, Timestamp(now)).expect("it is there");
         }
     }
 }
@@ -168,7 +168,7 @@ fn generate(tree: &Path, random: &mut Random, now: i64) {
 #[test]
 fn generated_trees_come_in_exactly() {
     for seed in 0..2 {
-        let (tree, folder) = (tempfile::tempdir().expect("it works"), tempfile::tempdir().expect("it works"));
+        let (tree, folder) = (tempfile::tempdir().expect("it is there"), tempfile::tempdir().expect("it is there"));
         generate(tree.path(), &mut Random(seed), NOW);
         // Rules that are the files' own for none, and for some.
         let rules = ["", "[all]\nxFilesFactor = 0\naggregationMethod = sum\npattern = .*\n"][seed as usize % 2];
@@ -187,20 +187,35 @@ fn generated_trees_come_in_exactly() {
     }
 }
 
+/// The file and the series of one name answer alike.
+fn check_live(store: &SlabStore, live: &Path, now: i64) {
+    for (age, length) in [(600, 600), (7000, 3000), (7000, 7000), (80_000, 80_000), (500_000, 500_000)] {
+        let window = Window { from: Timestamp(now - age), until: Timestamp(now - age + length) };
+        let expected =
+            whisper::fetch(live, window, Timestamp(now), Resolution::Finest).expect("fetched").expect("there");
+        let given = store.fetch("live", window, Timestamp(now)).expect("fetched").expect("there");
+        let seen = |fetched: &tsdb::Fetched| {
+            let bits: Vec<u64> = fetched.values.iter().map(|value| value.to_bits()).collect();
+            (fetched.start, fetched.end, fetched.step, bits)
+        };
+        assert_eq!(seen(&given), seen(&expected), "{age} at {}", now - NOW);
+    }
+}
+
 /// After an import both stores go on with the same points and say the same, where whisper's roll-ups are those of the finest
 /// values: sums of whole numbers.
 #[test]
 fn live_writes_go_on_where_the_files_ended() {
-    let (tree, folder) = (tempfile::tempdir().expect("it works"), tempfile::tempdir().expect("it works"));
-    let retention = Retention::parse("10s:2h,1m:1d,10m:7d").expect("it works");
+    let (tree, folder) = (tempfile::tempdir().expect("it is there"), tempfile::tempdir().expect("it is there"));
+    let retention = Retention::parse("10s:2h,1m:1d,10m:7d").expect("it is there");
     let options = CreateOptions { x_files_factor: 0.0, rollup: Rollup::Sum, ..CreateOptions::default() };
     let mut random = Random(9);
     let mut value = move || random.below(100) as f64;
     for name in ["live", "dead"] {
         let path = tree.path().join(format!("{name}.wsp"));
-        whisper::create(&path, &retention, options).expect("it works");
+        whisper::create(&path, &retention, options).expect("it is there");
         for at in (NOW - 30_000..NOW).step_by(10) {
-            whisper::update(&path, Timestamp(at), value(), Timestamp(at)).expect("it works");
+            whisper::update(&path, Timestamp(at), value(), Timestamp(at)).expect("it is there");
         }
     }
     let rules = "[all]\npattern = .*\nxFilesFactor = 0\naggregationMethod = sum\n";
@@ -208,36 +223,26 @@ fn live_writes_go_on_where_the_files_ended() {
     import(&mut store, tree.path(), NOW + 20);
     check(&store, tree.path());
     let live = tree.path().join("live.wsp");
-    let check_live = |store: &SlabStore, now: i64| {
-        for (age, length) in [(600, 600), (7000, 3000), (7000, 7000), (80_000, 80_000), (500_000, 500_000)] {
-            let window = Window { from: Timestamp(now - age), until: Timestamp(now - age + length) };
-            let expected =
-                whisper::fetch(&live, window, Timestamp(now), Resolution::Finest).expect("it works").expect("it works");
-            let given = store.fetch("live", window, Timestamp(now)).expect("it works").expect("it works");
-            let seen = |fetched: &tsdb::Fetched| {
-                let bits: Vec<u64> = fetched.values.iter().map(|value| value.to_bits()).collect();
-                (fetched.start, fetched.end, fetched.step, bits)
-            };
-            assert_eq!(seen(&given), seen(&expected), "{age} at {}", now - NOW);
-        }
-    };
     for step in 0..2500_i64 {
         let now = NOW + 30 + step * 10;
-        let series = store.resolve("live").expect("it works");
+        let series = store.resolve("live").expect("it is there");
+        let mut at = vec![now];
         // A relay's queue: some time before, and around the end of the files.
-        let at = if step % 50 == 7 { vec![now, now - 333, NOW - 15, NOW - 700] } else { vec![now] };
+        if step % 50 == 7 {
+            at.extend([now - 333, NOW - 15, NOW - 700]);
+        }
         for at in at {
             let value = value();
-            whisper::update(&live, Timestamp(at), value, Timestamp(now)).expect("it works");
-            let points = [Point { series, at: Timestamp(at), value }];
-            assert_eq!(store.write(Timestamp(now), &points).written, 1);
+            whisper::update(&live, Timestamp(at), value, Timestamp(now)).expect("it is there");
+            let report = store.write(Timestamp(now), &[Point { series, at: Timestamp(at), value }]);
+            assert_eq!(report.written, 1);
         }
-        store.commit(Timestamp(now)).expect("it works");
+        store.commit(Timestamp(now)).expect("it is there");
         if step % 37 == 0 {
-            store.upkeep(Timestamp(now)).expect("it works");
+            store.upkeep(Timestamp(now)).expect("it is there");
         }
         if step % 211 == 0 {
-            check_live(&store, now);
+            check_live(&store, &live, now);
         }
         if step == 1000 || step == 20 {
             drop(store);
@@ -245,31 +250,31 @@ fn live_writes_go_on_where_the_files_ended() {
         }
     }
     // The other ended with its file: what is within its retention is there, given and computed alike.
-    let exported = store.export("dead").expect("it works").expect("it works");
+    let exported = store.export("dead").expect("it is there").expect("it is there");
     assert!(exported.archives[2].iter().any(|(at, _)| *at < Timestamp(NOW - 20_000)));
 }
 
 #[test]
 fn a_series_of_other_archives_is_refused_and_the_same_is_written_over() {
-    let folder = tempfile::tempdir().expect("it works");
+    let folder = tempfile::tempdir().expect("it is there");
     let mut store = open(folder.path(), "");
     let mut whole = WholeFile {
-        retention: Retention::parse("10:60,60:60").expect("it works"),
+        retention: Retention::parse("10:60,60:60").expect("it is there"),
         rollup: None,
         x_files_factor: 0.0,
         archives: vec![vec![(Timestamp(NOW - NOW % 60), 1.5)], Vec::new()],
     };
     let mut import = store.import(Timestamp(NOW));
-    import.add(&imported("a.b", &whole)).expect("it works");
+    import.add(&imported("a.b", &whole)).expect("it is there");
     assert!(import.add(&imported("..", &whole)).is_err());
-    import.finish().expect("it works");
+    import.finish().expect("it is there");
     whole.archives[0][0].1 = 2.5;
     let mut import = store.import(Timestamp(NOW));
-    import.add(&imported("a..b", &whole)).expect("it works");
-    whole.retention = Retention::parse("10:61,60:60").expect("it works");
+    import.add(&imported("a..b", &whole)).expect("it is there");
+    whole.retention = Retention::parse("10:61,60:60").expect("it is there");
     assert!(matches!(import.add(&imported("a.b", &whole)), Err(tsdb::Error::OtherArchives(_))));
-    import.finish().expect("it works");
-    let exported = store.export("a.b").expect("it works").expect("it works");
+    import.finish().expect("it is there");
+    let exported = store.export("a.b").expect("it is there").expect("it is there");
     assert_eq!(exported.archives[0], [(Timestamp(NOW - NOW % 60), 2.5)]);
     // One of six is too few for the rules' factor.
     assert!(exported.archives[1].is_empty());

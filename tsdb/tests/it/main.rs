@@ -1,6 +1,7 @@
 //! The store's integration tests: whisper files against the recorded answers of the original, and the store as its
 //! callers see it.
 
+mod backup;
 mod find;
 mod import;
 mod model;
