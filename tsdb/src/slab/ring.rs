@@ -6,7 +6,7 @@ mod shard;
 
 use super::disk::Disk;
 use super::layout::{self, Geometry, PAGE, PAGE_WORDS, RowHeader};
-use super::row::Rows;
+use super::row::{DirtyRow, Rows};
 use crate::error::Error;
 use crate::gap::GAP;
 use crate::time::Timestamp;
@@ -14,6 +14,10 @@ use shard::Shard;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::thread;
+
+/// A flush of so many bytes is written by two threads: what starting the other takes is then a small part of it.
+const TWO_THREADS_BYTES: usize = 2 << 20;
 
 /// An open ring. One thread flushes and syncs; any number read at the same time.
 pub struct Ring {
@@ -118,13 +122,34 @@ impl Ring {
     /// When `start` is not the start of a slot.
     pub fn flush(&self, start: Timestamp, flush: u64, rows: &mut Rows) -> Result<u64, Error> {
         assert_eq!(start, start.floor(self.geometry.step), "a slot begins at a multiple of its step");
-        let dirty: Vec<usize> = rows.dirty().collect();
+        let mut dirty = rows.dirty();
+        let grown = dirty.iter().try_for_each(|row| self.grow_to(row.shard));
+        let most_bytes: usize = dirty.iter().map(|row| layout::row_bytes(row.shard)).sum();
+        let written = if most_bytes < TWO_THREADS_BYTES {
+            self.write_rows(start, flush, &mut dirty)
+        } else {
+            // Two shards have nothing in common, and the copying into the page cache is most of the work.
+            let half = dirty.len() / 2;
+            let (first, second) = dirty.split_at_mut(half);
+            thread::scope(|scope| {
+                let other = scope.spawn(|| self.write_rows(start, flush, second));
+                let own = self.write_rows(start, flush, first);
+                let other = other.join().unwrap_or_else(|_| Err(self.no_row(start)));
+                own.and_then(|own| Ok(own + other?))
+            })
+        };
+        grown.and(written)
+    }
+
+    /// Writes rows of different shards, those of them that the ring has room for. Answers the bytes.
+    fn write_rows(&self, start: Timestamp, flush: u64, rows: &mut [DirtyRow<'_>]) -> Result<u64, Error> {
         let (mut bytes, mut first_error) = (0, None);
-        for shard in dirty {
-            match self.write_row(shard, start, flush, rows.sealed(shard, start, flush)) {
+        for row in rows {
+            match self.write_row(row.shard, start, flush, row.sealed(start, flush)) {
+                Ok(0) => {}
                 Ok(written) => {
                     bytes += written;
-                    rows.written(shard);
+                    row.written();
                 }
                 Err(error) => first_error = first_error.or(Some(error)),
             }
@@ -352,10 +377,8 @@ impl Ring {
     }
 
     fn write_row(&self, shard: usize, start: Timestamp, flush: u64, bytes: &[u8]) -> Result<u64, Error> {
-        while self.len() <= shard {
-            self.grow()?;
-        }
-        let opened = self.shard(shard).expect("it was grown");
+        // A shard that there is no room for was reported by whoever tried to make it.
+        let Some(opened) = self.shard(shard) else { return Ok(0) };
         let row = opened.take_row(self.geometry, start).ok_or_else(|| self.no_row(start))?;
         let offset = self.geometry.extent_at(shard) + (row * layout::row_bytes(shard)) as u64;
         self.disk.write_at(bytes, offset).map_err(self.wrong("write"))?;
@@ -374,11 +397,12 @@ impl Ring {
         }
     }
 
-    fn grow(&self) -> Result<(), Error> {
-        let shard = self.len();
-        self.disk.reserve(self.geometry.extent_at(shard + 1)).map_err(self.wrong("reserve room for"))?;
-        let opened = self.open_shard(shard)?;
-        self.push(opened);
+    fn grow_to(&self, shard: usize) -> Result<(), Error> {
+        for shard in self.len()..=shard {
+            self.disk.reserve(self.geometry.extent_at(shard + 1)).map_err(self.wrong("reserve room for"))?;
+            let opened = self.open_shard(shard)?;
+            self.push(opened);
+        }
         Ok(())
     }
 
