@@ -135,6 +135,9 @@ pub struct SourceArgs {
     /// Read this whisper tree instead of asking a server
     #[arg(long, value_name = "DIR", conflicts_with = "server")]
     pub whisper: Option<PathBuf>,
+    /// With --data: carbon's storage-aggregation.conf, as for `serve`
+    #[arg(long, value_name = "FILE", requires = "data")]
+    pub storage_aggregation: Option<PathBuf>,
     /// Start of the range, in any of Graphite's forms
     #[arg(long, value_name = "TIME", default_value = "-1h", allow_hyphen_values = true)]
     pub from: String,
