@@ -10,6 +10,7 @@ pub mod measure;
 pub mod pipeline;
 pub mod proxy;
 pub mod query;
+pub mod sketch;
 pub mod slab;
 pub mod store;
 
@@ -42,6 +43,7 @@ pub const WORKLOADS: &[Workload] = &[
     ("store", store::run),
     ("slab", slab::run),
     ("index", index::run),
+    ("sketch", sketch::run),
     ("query", query::run),
     ("draw", draw::run),
     ("pipeline", pipeline::run),

@@ -48,6 +48,12 @@ pub const MS_PER_FLUSH: Unit = Unit { per_second: 1e3, name: "ms/flush" };
 /// How often the bytes of the values themselves.
 pub const MULTIPLE: Unit = Unit { per_second: 1.0, name: "x" };
 
+/// Nanoseconds a sample of a sketch.
+pub const NS_PER_SAMPLE: Unit = Unit { per_second: 1e9, name: "ns/sample" };
+/// Microseconds a sketch.
+pub const US_PER_SKETCH: Unit = Unit { per_second: 1e6, name: "us/sketch" };
+/// Bytes a stored sketch.
+pub const BYTES_PER_SKETCH: Unit = Unit { per_second: 1.0, name: "B/sketch" };
 /// Bytes a point.
 pub const BYTES_PER_POINT: Unit = Unit { per_second: 1.0, name: "B/point" };
 

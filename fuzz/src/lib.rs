@@ -7,6 +7,7 @@ pub mod config;
 pub mod datagram;
 pub mod pickle;
 pub mod retention;
+pub mod sketch;
 pub mod target;
 pub mod time;
 pub mod whisper;
@@ -24,6 +25,7 @@ pub const TARGETS: &[Target] = &[
     ("retention", retention::run),
     ("time", time::run),
     ("target", target::run),
+    ("sketch", sketch::run),
 ];
 
 /// The moment that counts as now everywhere, so that a finding is found again.

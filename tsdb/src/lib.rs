@@ -2,10 +2,11 @@
 //!
 //! It knows nothing of the wire, of target expressions or of HTTP, and it never reads a clock.
 //!
-//! In reading order: `time`, `gap`, `retention`, `ring` and `rollup` are the arithmetic; `name`, `glob` and `find` are the
-//! names and the tree, `index` that tree without folders; `ini` and `schema` the rules for new series; `store` is the one interface to whatever keeps series. `catalogue`, `counters`
-//! and `lock` are what any open store keeps; `whisper` is the file format and `whisper_store` a folder of such files; `slab`
-//! is our own store, whose ring stands.
+//! In reading order: `time`, `gap`, `retention`, `ring` and `rollup` are the arithmetic; `sketch` is what is kept of many
+//! values at once; `name`, `glob` and `find` are the names and the tree, `index` that tree without folders; `ini` and
+//! `schema` are the rules for new series. `store` is the one interface to whatever keeps series, `catalogue`, `counters` and
+//! `lock` are what any open store keeps; `whisper` is the file format and `whisper_store` a folder of such files; `slab` is
+//! our own store.
 //!
 //! Invariants: no name leads out of the store's folder, a file that fails loses its own points only, and every point that
 //! is not written is counted by reason.
@@ -25,6 +26,7 @@ pub mod retention;
 mod ring;
 pub mod rollup;
 pub mod schema;
+pub mod sketch;
 pub mod slab;
 mod store;
 pub mod time;
@@ -39,6 +41,7 @@ pub use name::NameError;
 pub use retention::{Archive, Retention, RetentionError};
 pub use rollup::Rollup;
 pub use schema::{Rules, Settings};
+pub use sketch::SketchKind;
 pub use slab::{ArchiveStats, Exported, Import, Imported, RetentionStats};
 pub use slab::{Quota, SlabOptions, SlabStore, SyncPolicy};
 pub use store::{Fetched, Node, Point, Store, WriteReport};

@@ -8,6 +8,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use tsdb::sketch::{Sketch, SketchKind};
 use tsdb::whisper::{self, CreateOptions};
 use tsdb::{Archive, Retention, Step, Timestamp};
 
@@ -43,6 +44,7 @@ fn recorded_cases_hold_what_the_fuzz_targets_assert() {
     render(&mut seeds);
     whisper_files(&mut seeds);
     files(&mut seeds);
+    sketches(&mut seeds);
     for (name, run) in targets::TARGETS {
         let all = seeds.get(name).unwrap_or_else(|| panic!("{name} has no seeds"));
         let folder = root().join("target/fuzz/seeds").join(name);
@@ -145,6 +147,28 @@ fn whisper_files(seeds: &mut Seeds) {
         let bytes = fs::read(&path).expect("readable");
         if bytes.len() <= 4096 {
             add(seeds, "whisper", bytes);
+        }
+    }
+}
+
+/// Timers and sets of few and of many, weighed and not.
+fn sketches(seeds: &mut Seeds) {
+    for kind in ["ddsketch", "ddsketch:0.05:64", "hll:4", "hll:8"] {
+        let kind: SketchKind = kind.parse().expect("a kind");
+        for count in [0, 1, 30, 300] {
+            let mut sketch = Sketch::new(kind);
+            for nth in 0..count {
+                match &mut sketch {
+                    Sketch::Dd(timer) => {
+                        let weight = if count == 30 { 2.5 } else { 1.0 };
+                        assert!(timer.insert((f64::from(nth) - 9.0) * 1.5, weight), "a number");
+                    }
+                    Sketch::Hll(set) => set.insert(&u32::to_le_bytes(nth)),
+                }
+            }
+            let mut bytes = Vec::new();
+            sketch.encode(&mut bytes);
+            add(seeds, "sketch", bytes);
         }
     }
 }

@@ -39,6 +39,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tags::Tags;
+use tail::Tail;
 
 /// Whether a checkpoint's file is whole; also when there is none.
 ///
@@ -130,11 +131,7 @@ impl Index {
     pub fn show_all(&self, ids: &[SeriesId]) {
         let _changing = self.changing();
         for batch in ids.chunks(BATCH) {
-            let shown = self.shown();
-            let hidden = batch.iter().filter(|id| !shown.visible.contains(id.0));
-            let ready = hidden.filter_map(|id| self.roll.with(*id, |name| Ready::new(*id, name)));
-            let mut ready: Vec<Ready> = ready.collect();
-            drop(shown);
+            let mut ready = self.ready(batch, |visible| !visible);
             // Neighbours in the tree are neighbours in memory.
             ready.sort_unstable_by(|a, b| a.name.cmp(&b.name));
             self.tag(&ready);
@@ -148,12 +145,11 @@ impl Index {
         self.hide_all(&[id]);
     }
 
-    /// [`Index::hide`] for many.
+    /// [`Index::hide`] for many; those that are not shown cost next to nothing.
     pub fn hide_all(&self, ids: &[SeriesId]) {
         let _changing = self.changing();
         for batch in ids.chunks(BATCH) {
-            let ready: Vec<Ready> =
-                batch.iter().filter_map(|id| self.roll.with(*id, |name| Ready::new(*id, name))).collect();
+            let ready = self.ready(batch, |visible| visible);
             let mut shown = self.shown_mut();
             ready.iter().for_each(|ready| shown.hide(ready));
             drop(shown);
@@ -172,6 +168,12 @@ impl Index {
     /// The pattern stands for more than the bounds allow.
     pub fn find(&self, pattern: &str) -> Result<Vec<Node>, Error> {
         Search { tree: self, bounds: self.bounds }.find(pattern)
+    }
+
+    /// The visible series that stands at a path of the tree, as find and leaves answer it; a tagged one also has a path of its
+    /// own there (`_tagged.abc.def.…`), which is not its name.
+    pub fn at(&self, path: &str) -> Option<SeriesId> {
+        self.shown().at(path, &self.roll)
     }
 
     /// Every visible name, sorted; tagged ones by their own path (`_tagged.abc.def.…`).
@@ -271,23 +273,24 @@ impl Index {
         checkpoint::write(path, ids, self.roll.digest(ids), &merged, &tagged)?;
         let _changing = self.changing();
         let mut shown = self.shown_mut();
-        // What changed meanwhile is changed in the new dictionary.
+        // What came and went meanwhile comes and goes in the new dictionary.
         let hidden = (&visible - &shown.visible).into_iter();
         let hidden = hidden.filter_map(|id| self.roll.with(SeriesId(id), |name| merged.rank(name)).flatten());
-        shown.gone = Arc::new(hidden.collect());
-        // What the old dictionary held as gone is nowhere else when it came back meanwhile.
-        let back: Vec<u32> = (&shown.visible - &visible).iter().take_while(|id| *id < shown.beyond).collect();
-        for id in back {
+        let gone = Arc::new(hidden.collect());
+        let mut tail = Tail::default();
+        for id in &shown.visible - &visible {
             self.roll.with(SeriesId(id), |name| {
                 if !is_tagged(name) {
-                    shown.tail.insert(name.into(), id);
+                    tail.insert(name.into(), id);
                 }
             });
         }
-        shown.tail.retain(|id| !visible.contains(id));
-        shown.dictionary = Arc::new(merged);
-        shown.beyond = ids;
         shown.changes -= changes;
+        (shown.dictionary, shown.gone, shown.beyond) = (Arc::new(merged), gone, ids);
+        let old = std::mem::replace(&mut shown.tail, tail);
+        drop(shown);
+        // Outside the lock, for there may be many names in it.
+        drop(old);
         Ok(())
     }
 
@@ -325,6 +328,13 @@ impl Index {
         self.shown().wants_checkpoint()
     }
 
+    /// The names of those ids that are visible, or those that are not.
+    fn ready(&self, ids: &[SeriesId], wanted: impl Fn(bool) -> bool) -> Vec<Ready> {
+        let shown = self.shown();
+        let wanted = ids.iter().filter(|id| wanted(shown.visible.contains(id.0)));
+        wanted.filter_map(|id| self.roll.with(*id, |name| Ready::new(*id, name))).collect()
+    }
+
     fn tag(&self, ready: &[Ready]) {
         if ready.iter().any(|ready| ready.tagged().is_some()) {
             let mut tags = self.tags.write().unwrap_or_else(PoisonError::into_inner);
@@ -360,7 +370,7 @@ impl Nodes for Index {
     }
 
     fn is_series(&self, path: &str) -> bool {
-        self.shown().is_series(path, &self.roll)
+        self.at(path).is_some()
     }
 
     fn list(&self, branch: &str, start: &str, take: &mut dyn FnMut(&str, Kind) -> ControlFlow<()>) {

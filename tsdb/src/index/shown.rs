@@ -106,9 +106,10 @@ impl Shown {
             || self.tagged.is_branch(path)
     }
 
-    pub(super) fn is_series(&self, path: &str, roll: &Roll) -> bool {
-        let plain = !is_tagged(path) && roll.known(path).is_some_and(|id| self.visible.contains(id.0));
-        plain || self.tagged.is_series(path, |id| name(roll, id))
+    /// The series that stands at a path.
+    pub(super) fn at(&self, path: &str, roll: &Roll) -> Option<SeriesId> {
+        let plain = roll.known(path).filter(|id| !is_tagged(path) && self.visible.contains(id.0));
+        plain.or_else(|| self.tagged.at(path, |id| name(roll, id)).map(SeriesId))
     }
 
     pub(super) fn list(

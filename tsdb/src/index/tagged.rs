@@ -50,10 +50,12 @@ impl Tagged {
         Level::of(path).is_some_and(|level| self.0.range(level.keys()).next().is_some())
     }
 
-    pub(super) fn is_series(&self, path: &str, name: impl Fn(u32) -> Option<String>) -> bool {
-        let Some((branch, leaf)) = path.rsplit_once('.') else { return false };
-        let Some(level @ Level::Whole(_)) = Level::of(branch) else { return false };
-        self.0.range(level.keys()).any(|key| name(*key as u32).is_some_and(|name| leaf_of(&name) == leaf))
+    /// The series that stands at a path.
+    pub(super) fn at(&self, path: &str, name: impl Fn(u32) -> Option<String>) -> Option<u32> {
+        let (branch, leaf) = path.rsplit_once('.')?;
+        let level = Level::of(branch).filter(|level| matches!(level, Level::Whole(_)))?;
+        let mut ids = self.0.range(level.keys()).map(|key| *key as u32);
+        ids.find(|id| name(*id).is_some_and(|name| leaf_of(&name) == leaf))
     }
 
     /// The nodes right inside a branch.

@@ -18,10 +18,6 @@ impl Tail {
         self.0.remove(name);
     }
 
-    pub(super) fn retain(&mut self, mut stays: impl FnMut(u32) -> bool) {
-        self.0.retain(|_, id| stays(*id));
-    }
-
     /// Names and ids, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, u32)> {
         self.0.iter().map(|(name, id)| (&**name, *id))

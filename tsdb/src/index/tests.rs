@@ -104,6 +104,23 @@ fn shows_and_hides() {
 }
 
 #[test]
+fn leaves_lead_back_to_their_series() {
+    let long = format!("m;url={}", "x".repeat(250));
+    let index = index(&["a.b", "http.requests;host=web01", "m;url=/api", &long]);
+    let leaves = index.leaves().expect("few");
+    assert!(leaves.iter().any(|leaf| leaf.ends_with(".http_DOT_requests;host=web01")), "{leaves:?}");
+    let mut ids: Vec<SeriesId> = leaves.iter().filter_map(|leaf| index.at(leaf)).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, [0, 1, 2, 3].map(SeriesId));
+    assert_eq!(
+        (index.at("a"), index.at("a.b.c"), index.at("m;url=/api"), index.at("_tagged.000.000.x")),
+        (None, None, None, None)
+    );
+    index.hide(SeriesId(0));
+    assert_eq!((index.at("a.b"), index.known("a.b")), (None, Some(SeriesId(0))));
+}
+
+#[test]
 fn a_checkpoint_brings_everything_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let index = index(&["b.x", "a.y", "m;k=v", "a.z", "silent"]);
@@ -269,6 +286,12 @@ proptest! {
         index.checkpoint(&at(&folder)).expect("written");
         let attached = restarted(&index);
         prop_assert!(attached.attach(&at(&folder)).expect("read"));
+        let k = TagExpression::parse("k!=").expect("an expression");
+        let with_k = shown.iter().filter(|(name, shown)| **shown && name.contains(";k=")).map(|(name, _)| (*name).clone());
+        let with_k: Vec<String> = with_k.collect();
+        for index in [&index, &attached] {
+            prop_assert_eq!(&index.tagged(std::slice::from_ref(&k)).expect("few"), &with_k);
+        }
         for (pattern, before) in asked.into_iter().zip(before) {
             let expected = tree.find(&pattern);
             prop_assert_eq!(expected.as_ref().ok(), before.as_ref(), "{}", pattern);

@@ -8,6 +8,7 @@ use crate::ini::{Ini, Section};
 use crate::name::clip;
 use crate::retention::{Archive, Retention};
 use crate::rollup::Rollup;
+use crate::sketch::{SketchKind, UnknownSketch};
 use crate::time::Step;
 use fancy_regex::Regex;
 use std::path::Path;
@@ -21,6 +22,22 @@ pub struct Settings<'a> {
     pub rollup: Rollup,
     /// From which share of known points on.
     pub x_files_factor: f64,
+    /// Whether the store keeps a sketch of what makes the value, and which. The key is ours: carbon passes over it.
+    pub sketch: Option<SketchKind>,
+}
+
+/// What an aggregation rule says.
+#[derive(Clone, Copy, Debug)]
+struct Aggregation {
+    rollup: Rollup,
+    x_files_factor: f64,
+    sketch: Option<SketchKind>,
+}
+
+impl Aggregation {
+    const fn new((rollup, x_files_factor): (Rollup, f64)) -> Aggregation {
+        Aggregation { rollup, x_files_factor, sketch: None }
+    }
 }
 
 /// The rules in order; of each kind the first that matches wins.
@@ -28,9 +45,9 @@ pub struct Settings<'a> {
 pub struct Rules {
     /// The last matches everything.
     schemas: Vec<(Pattern, Retention)>,
-    aggregations: Vec<(Pattern, Rollup, f64)>,
+    aggregations: Vec<(Pattern, Aggregation)>,
     /// Of series that no aggregation rule matches.
-    otherwise: (Rollup, f64),
+    otherwise: Aggregation,
     warnings: Vec<String>,
 }
 
@@ -73,7 +90,7 @@ impl Rules {
             rules.schemas.push((Pattern::Everything, built_in(CARBON_RETENTION)));
         }
         if let Some((path, text)) = aggregation {
-            (rules.aggregations, rules.otherwise) = (Vec::new(), CARBON_OTHERWISE);
+            (rules.aggregations, rules.otherwise) = (Vec::new(), Aggregation::new(CARBON_OTHERWISE));
             for section in Ini::parse(path, text)?.sections() {
                 rules.add_aggregation(path, section)?;
             }
@@ -96,9 +113,9 @@ impl Rules {
     pub fn settings(&self, name: &str) -> Settings<'_> {
         let schema = self.schemas.iter().find(|(pattern, _)| pattern.matches(name));
         let (_, retention) = schema.expect("the last schema matches everything");
-        let aggregation = self.aggregations.iter().find(|(pattern, ..)| pattern.matches(name));
-        let (rollup, x_files_factor) = aggregation.map_or(self.otherwise, |(_, rollup, factor)| (*rollup, *factor));
-        Settings { retention, rollup, x_files_factor }
+        let aggregation = self.aggregations.iter().find(|(pattern, _)| pattern.matches(name));
+        let Aggregation { rollup, x_files_factor, sketch } = aggregation.map_or(self.otherwise, |(_, found)| *found);
+        Settings { retention, rollup, x_files_factor, sketch }
     }
 
     /// What was left out of the files, and why, as carbon logs it.
@@ -128,21 +145,25 @@ impl Rules {
     }
 
     fn add_aggregation(&mut self, path: &Path, section: &Section) -> Result<(), Error> {
-        let (mut rollup, mut factor) = CARBON_OTHERWISE;
+        let mut aggregation = Aggregation::new(CARBON_OTHERWISE);
         if let Some(value) = section.get("xfilesfactor") {
             let parsed = value.text.parse().ok().filter(|factor| (0.0..=1.0).contains(factor));
             let wrong = || section.error(path, value.line, "xFilesFactor", "it is not a number between 0 and 1");
-            factor = parsed.ok_or_else(wrong)?;
+            aggregation.x_files_factor = parsed.ok_or_else(wrong)?;
         }
         if let Some(value) = section.get("aggregationmethod") {
             let wrong = |error| section.error(path, value.line, "aggregationMethod", &format!("{error}"));
-            rollup = value.text.parse().map_err(|error: crate::rollup::UnknownRollup| wrong(error))?;
+            aggregation.rollup = value.text.parse().map_err(|error: crate::rollup::UnknownRollup| wrong(error))?;
+        }
+        if let Some(value) = section.get("sketch") {
+            let wrong = |error: UnknownSketch| section.error(path, value.line, "sketch", &error.to_string());
+            aggregation.sketch = Some(value.text.parse().map_err(wrong)?);
         }
         if section.get("pattern").is_none_or(|pattern| pattern.text.is_empty()) {
             self.warn(path, section, "has no pattern and is left out");
             return Ok(());
         }
-        self.aggregations.push((compile(path, section)?, rollup, factor));
+        self.aggregations.push((compile(path, section)?, aggregation));
         Ok(())
     }
 
@@ -155,12 +176,12 @@ impl Default for Rules {
     fn default() -> Rules {
         let aggregations = AGGREGATIONS.map(|(pattern, rollup, factor)| {
             let regex = Regex::new(pattern).expect("a pattern of ours");
-            (Pattern::Regex(Box::new(regex)), rollup, factor)
+            (Pattern::Regex(Box::new(regex)), Aggregation::new((rollup, factor)))
         });
         Rules {
             schemas: vec![(Pattern::Everything, built_in(RETENTION))],
             aggregations: aggregations.into(),
-            otherwise: OTHERWISE,
+            otherwise: Aggregation::new(OTHERWISE),
             warnings: Vec::new(),
         }
     }

@@ -13,7 +13,8 @@ fn rules(schemas: &str, aggregation: &str) -> Result<Rules, Error> {
 #[track_caller]
 fn check(rules: &Rules, name: &str, retention: &str, rollup: Rollup, factor: f64) {
     let retention = Retention::parse(retention).unwrap();
-    assert_eq!(rules.settings(name), Settings { retention: &retention, rollup, x_files_factor: factor }, "{name}");
+    let expected = Settings { retention: &retention, rollup, x_files_factor: factor, sketch: None };
+    assert_eq!(rules.settings(name), expected, "{name}");
 }
 
 #[test]
@@ -102,6 +103,23 @@ fn names_section_and_line_of_an_error() {
     );
     let unbalanced = rules("[a]\npattern = (\nretentions = 1m:1d", "").unwrap_err().to_string();
     assert!(unbalanced.starts_with("schemas.conf:2: section [a], pattern: "), "{unbalanced}");
+}
+
+#[test]
+fn a_section_may_ask_for_a_sketch() {
+    let aggregation = "[t]\npattern = ^stats\\.timers\\.\nSketch = ddsketch:0.02\n[s]\npattern = sets\nsketch = hll\n\
+        [sum]\npattern = .\naggregationMethod = sum\n";
+    let rules = rules("", aggregation).unwrap();
+    let sketch = |name| rules.settings(name).sketch.map(|kind| kind.to_string());
+    assert_eq!(sketch("stats.timers.web").as_deref(), Some("ddsketch:0.02"));
+    assert_eq!(sketch("stats.sets.users").as_deref(), Some("hll:12"));
+    assert_eq!(sketch("stats.web"), None);
+    check_error(
+        "",
+        "[a]\npattern = .\nsketch = ddsketch:1",
+        &in_aggregation(3, &format!("sketch: {}", UnknownSketch::Accuracy)),
+    );
+    check_error("", "[a]\nsketch = tdigest", &in_aggregation(2, &format!("sketch: {}", UnknownSketch::Kind)));
 }
 
 fn in_aggregation(line: usize, rest: &str) -> String {

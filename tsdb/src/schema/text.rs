@@ -26,24 +26,29 @@ impl Rules {
                     part[0].1,
                     &part[0].2,
                 );
+                text.push('\n');
             }
         }
-        for (i, (pattern, rollup, factor)) in self.aggregations.iter().enumerate() {
+        for (i, (pattern, rule)) in self.aggregations.iter().enumerate() {
             let pattern = match pattern {
                 Pattern::Everything => ".*".to_owned(),
                 // As Python spells the very end, and its interpolation a sign of its own.
                 Pattern::Regex(regex) => regex.as_str().replace(r"\z", r"\Z").replace('%', "%%"),
             };
-            section(&mut text, &format!("rule_{}", i + 1), &pattern, *rollup, factor);
+            section(&mut text, &format!("rule_{}", i + 1), &pattern, rule.rollup, &rule.x_files_factor);
+            if let Some(sketch) = rule.sketch {
+                let _ = writeln!(text, "sketch = {sketch}");
+            }
+            text.push('\n');
         }
-        section(&mut text, "otherwise", ".*", self.otherwise.0, &self.otherwise.1);
+        section(&mut text, "otherwise", ".*", self.otherwise.rollup, &self.otherwise.x_files_factor);
         text
     }
 }
 
 fn section(text: &mut String, name: &str, pattern: &str, rollup: Rollup, factor: &dyn std::fmt::Display) {
     // Writing to a String cannot fail.
-    let _ = writeln!(text, "[{name}]\npattern = {pattern}\nxFilesFactor = {factor}\naggregationMethod = {rollup}\n");
+    let _ = writeln!(text, "[{name}]\npattern = {pattern}\nxFilesFactor = {factor}\naggregationMethod = {rollup}");
 }
 
 /// A name as a pattern of itself, in signs that mean nothing to the file's syntax.

@@ -125,6 +125,11 @@ impl Geometry {
         page
     }
 
+    /// Whether a file's first page is whole and a ring's.
+    pub(crate) fn is_whole(page: &[u8; PAGE]) -> bool {
+        page[..8] == FILE_MAGIC && is_sealed(page)
+    }
+
     /// The geometry that a file's first page states, or what is wrong with the page.
     pub(crate) fn decode(page: &[u8; PAGE]) -> Result<Geometry, &'static str> {
         if page[..8] != FILE_MAGIC {
@@ -188,6 +193,11 @@ impl RowHeader {
 /// The checksum that a header page states for one page of values.
 pub(crate) fn stated_crc(header: &[u8; PAGE], page: usize) -> u32 {
     get_u32(header, CRCS_AT + 4 * page)
+}
+
+/// The checksum of a page in which no column has a value.
+pub(crate) fn crc_of_gaps() -> u32 {
+    crc32c::crc32c(&crate::gap::GAP.to_le_bytes().repeat(PAGE_WORDS))
 }
 
 /// Writes the checksum of a header page into its last four bytes.

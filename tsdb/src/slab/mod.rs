@@ -26,6 +26,7 @@ mod rolled;
 mod row;
 mod schema;
 mod segment;
+mod self_test;
 mod spans;
 mod store;
 #[cfg(test)]

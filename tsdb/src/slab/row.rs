@@ -61,7 +61,7 @@ impl Rows {
 
     /// Whether every value lies in the ring too.
     pub fn is_clean(&self) -> bool {
-        self.dirty().next().is_none()
+        !self.shards.iter().flatten().any(|row| row.is_dirty)
     }
 
     /// Forgets all values and keeps the buffers.
@@ -71,24 +71,30 @@ impl Rows {
         }
     }
 
-    /// Shards that hold a value which the ring does not.
-    pub(crate) fn dirty(&self) -> impl Iterator<Item = usize> + '_ {
-        let dirty = |row: &Option<Row>| row.as_ref().is_some_and(|row| row.is_dirty);
-        self.shards.iter().enumerate().filter(move |(_, row)| dirty(row)).map(|(shard, _)| shard)
+    /// The shards that hold a value which the ring does not.
+    pub(crate) fn dirty(&mut self) -> Vec<DirtyRow<'_>> {
+        let rows = self.shards.iter_mut().enumerate().filter_map(|(shard, row)| Some((shard, row.as_mut()?)));
+        rows.filter(|(_, row)| row.is_dirty).map(|(shard, row)| DirtyRow { shard, row }).collect()
+    }
+}
+
+/// A shard's row that is to be written.
+pub(crate) struct DirtyRow<'a> {
+    /// Which.
+    pub shard: usize,
+    row: &'a mut Row,
+}
+
+impl DirtyRow<'_> {
+    /// Its bytes, the header written.
+    pub(crate) fn sealed(&mut self, start: Timestamp, flush: u64) -> &[u8] {
+        RowHeader { start, flush }.encode(self.shard, &mut self.row.bytes);
+        &self.row.bytes
     }
 
-    /// The ring has the row of a shard.
-    pub(crate) fn written(&mut self, shard: usize) {
-        if let Some(row) = &mut self.shards[shard] {
-            row.is_dirty = false;
-        }
-    }
-
-    /// The bytes of a dirty shard's row, its header written.
-    pub(crate) fn sealed(&mut self, shard: usize, start: Timestamp, flush: u64) -> &[u8] {
-        let row = self.shards[shard].as_mut().expect("a dirty shard has a row");
-        RowHeader { start, flush }.encode(shard, &mut row.bytes);
-        &row.bytes
+    /// The ring has it.
+    pub(crate) fn written(&mut self) {
+        self.row.is_dirty = false;
     }
 }
 

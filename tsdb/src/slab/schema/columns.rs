@@ -14,7 +14,20 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// A column for a new series: one whose former series has left the ring, else one more.
+    /// Columns before this one are given to no new series: values lie in some of them that no name is known of.
+    pub fn begin_after(&mut self, end: u32) {
+        if self.taken.len() < end as usize {
+            self.taken.resize(end as usize, false);
+            self.generations.resize(end as usize, 0);
+        }
+    }
+
+    /// One more than the highest column that was ever given to a series.
+    pub fn end(&self) -> u32 {
+        self.taken.len() as u32
+    }
+
+    /// A column for a new series: one whose former series has left the ring at `now`, else one more.
     pub fn take(&mut self, now: Timestamp) -> Key {
         match self.free.front() {
             Some((free_from, column)) if *free_from < now => {

@@ -1,24 +1,25 @@
 //! Folding: late points whose time is sealed already get a segment of their own, which lies over the others, and the slots
 //! of coarser archives that they belong to are computed anew.
 
-use super::Schema;
-use super::late::{LatePoint, LateSpan};
 use super::seal::{fields_of, set_fields};
 use super::sealed::Shelf;
 use super::view::{ALL_FIELDS, View};
+use super::{Schema, State};
 use crate::error::Error;
 use crate::gap::GAP;
 use crate::slab::rolled::Rolled;
 use crate::slab::segment::{Key, Kind, Stretch};
 use crate::slab::spans::Spans;
 use crate::time::Timestamp;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError};
 
 /// Late points wait this long for more of their kind.
 const PATIENCE_SECS: i64 = 600;
 /// So many do not wait.
 const MANY: usize = 100_000;
+/// So many are folded by whoever brings more, who waits that long: 16 MB.
+const TOO_MANY: usize = 1_000_000;
 
 /// Stretches of late points that one segment takes, by archive and start of the merged stretch.
 type Groups = BTreeMap<(usize, Timestamp), Vec<Timestamp>>;
@@ -28,20 +29,76 @@ pub(super) type Touched = BTreeMap<Key, BTreeSet<Timestamp>>;
 impl Schema {
     /// Folds what has waited long enough. Answers how many segments were written.
     pub(super) fn fold(&self, now: Timestamp) -> Result<u64, Error> {
-        let groups = {
+        let has_waited = {
             let state = self.state();
             let waited = state.fold_since.is_some_and(|since| now - since >= PATIENCE_SECS);
-            if !waited && state.late.len() < MANY {
-                return Ok(0);
+            waited || state.late.len() >= MANY
+        };
+        if has_waited { self.fold_all(now) } else { Ok(0) }
+    }
+
+    /// Makes room when so many late points have come that they must not wait: what can be folded is, and the rest, whose
+    /// time is not sealed yet, is written into its rows.
+    ///
+    /// # Errors
+    /// The disk is full, or the system refuses; then they stay where they are.
+    pub fn relieve(&self, now: Timestamp) -> Result<(), Error> {
+        if self.state().late.len() < TOO_MANY {
+            return Ok(());
+        }
+        let _one_at_a_time = self.upkeep.lock().unwrap_or_else(PoisonError::into_inner);
+        self.fold_all(now)?;
+        if self.state().late.len() >= TOO_MANY / 2 {
+            self.write_late_into_rows()?;
+        }
+        Ok(())
+    }
+
+    /// Writes the late points of slots that the ring keeps into their rows.
+    pub(super) fn write_late_into_rows(&self) -> Result<(), Error> {
+        let step = i64::from(self.spans[0].step.secs());
+        let mut state = self.state_mut();
+        let State { open, late, sealed, seq, has_unsynced_rows, .. } = &mut *state;
+        *seq += 1;
+        let Some(newest) = self.ring.newest() else { return Ok(()) };
+        // What lies ahead of the newest row would push others out of the ring: it waits.
+        let kept_from = self.ring.geometry().oldest(newest).max(sealed[0].sealed_end.unwrap_or(Timestamp(i64::MIN)));
+        let unsealed: Vec<Timestamp> =
+            late.spans().filter(|(archive, _)| *archive == 0).map(|(_, span)| span).collect();
+        for span in unsealed {
+            let end = (span + self.spans[0].unit_secs).min(newest + step);
+            let first = span.max(kept_from);
+            for points in late.take(first, end.max(first), *seq).chunk_by(|one, next| one.0 == next.0) {
+                let start = points[0].0;
+                let mut rows = open.take(&self.ring, start)?;
+                points.iter().for_each(|(_, column, value)| rows.set(*column, *value));
+                let written = self.ring.flush(start, *seq, &mut rows);
+                open.give(start, rows);
+                *has_unsynced_rows |= written? > 0;
+                open.close_before(start + step, usize::MAX);
             }
+        }
+        self.ring.sync()?;
+        *has_unsynced_rows = false;
+        late.forget_moved_by(*seq);
+        late.rewrite(*seq)
+    }
+
+    fn fold_all(&self, now: Timestamp) -> Result<u64, Error> {
+        let groups = {
+            let state = self.state();
             self.groups(state.late.spans(), &state.sealed)
         };
-        let mut written = 0;
+        let (mut written, has_folded) = (0, !groups.is_empty());
         for ((archive, group), spans) in groups {
             written += self.fold_group(archive, group, &spans)?;
         }
         let mut state = self.state_mut();
         state.fold_since = (state.late.len() > 0).then_some(now);
+        if has_folded {
+            let seq = state.seq;
+            state.late.rewrite(seq)?;
+        }
         Ok(written)
     }
 
@@ -62,46 +119,41 @@ impl Schema {
 
     fn fold_group(&self, archive: usize, group: Timestamp, spans: &[Timestamp]) -> Result<u64, Error> {
         let own = &self.spans[archive];
-        let (columns, late): (_, Vec<LateSpan>) = {
+        let (columns, late) = {
             let state = self.state();
-            let late = spans.iter().filter_map(|span| state.late.span(archive as u8, *span).cloned());
-            (state.columns.clone(), late.collect())
+            let late = spans.iter().map(|span| (*span, state.late.span(archive as u8, *span)));
+            (state.columns.clone(), late.collect::<Vec<_>>())
         };
         let stretch = Stretch { step: own.step, start: group, slots: own.group_slots() };
         let step = i64::from(own.step.secs());
         let mut touched = Touched::new();
-        let mut of_column: BTreeMap<u32, Vec<LatePoint>> = BTreeMap::new();
-        for span in &late {
-            span.iter().for_each(|(column, points)| of_column.entry(*column).or_default().extend(points));
-        }
+        let with_points: BTreeSet<u32> = late.iter().flat_map(|(_, points)| points.columns()).collect();
         let (path, seq, mut draft) = self.begin(archive, stretch, Kind::Patch)?;
         let mut fields = fields_of(stretch);
-        for (column, points) in &of_column {
-            let Some(key) = columns.key(*column) else { continue };
+        for key in with_points.into_iter().filter_map(|column| columns.key(column)) {
             let values = &mut fields[Rolled::GIVEN];
             values.fill(GAP);
             let slots = touched.entry(key).or_default();
-            for point in points.iter().filter(|point| point.key == key) {
-                values[((point.start - group) / step) as usize] = point.value;
-                slots.insert(point.start);
+            for (span, points) in &late {
+                let first = ((*span - group) / step) as usize;
+                points.of(key).for_each(|(slot, value)| {
+                    values[first + slot] = value;
+                    slots.insert(*span + slot as i64 * step);
+                });
             }
             if archive == 0 {
-                draft.push(key, &fields[Rolled::GIVEN])?;
+                draft.push(key, values)?;
             } else {
                 draft.push_fields(key, &fields)?;
             }
         }
-        let mut written = u64::from(self.publish(archive, None, draft, (path, seq), &[])?);
+        let mut written = u64::from(self.publish(archive, None, draft, (path, seq), None)?);
         for coarser in archive + 1..self.spans.len() {
             written += self.recompute(coarser, &mut touched)?;
         }
         // Only now: whatever ends this process before finds the points in the log, and folds them again.
         let mut state = self.state_mut();
-        for (span, late) in spans.iter().zip(&late) {
-            let folded: HashMap<u32, usize> = late.iter().map(|(column, points)| (*column, points.len())).collect();
-            state.late.forget(archive as u8, *span, &folded);
-        }
-        state.late.rewrite()?;
+        late.iter().for_each(|(span, points)| state.late.forget(archive as u8, *span, points));
         Ok(written)
     }
 
@@ -138,7 +190,7 @@ impl Schema {
                 set_fields(&mut fields, &rolled);
                 draft.push_fields(key, &fields)?;
             }
-            written += u64::from(self.publish(archive, None, draft, (path, seq), &[])?);
+            written += u64::from(self.publish(archive, None, draft, (path, seq), None)?);
         }
         Ok(written)
     }

@@ -140,10 +140,7 @@ impl Schema {
 
     fn in_memory_since(&self, cutoff: Timestamp, written: &mut HashSet<Key>) {
         let state = self.state();
-        let spans: Vec<(u8, Timestamp)> = state.late.spans().collect();
-        for point in spans.iter().filter_map(|(archive, start)| state.late.span(*archive, *start)).flatten() {
-            written.extend(point.1.iter().filter(|point| point.start >= cutoff).map(|point| point.key));
-        }
+        written.extend(state.late.all().filter(|point| point.start >= cutoff).map(|point| point.key));
         for column in 0..self.ring.columns() as u32 {
             let is_open = state.open.values(column).any(|(at, value)| at >= cutoff && !is_gap(value));
             written.extend(state.columns.key(column).filter(|_| is_open));
@@ -212,13 +209,10 @@ impl Schema {
         let sealed_end = self.state().sealed[0].sealed_end;
         let ring = self.ring.oldest_from(sealed_end).zip(self.ring.newest());
         let state = self.state();
-        let late: Vec<Timestamp> = state
-            .late
-            .spans()
-            .filter_map(|(archive, start)| state.late.span(archive, start))
-            .flat_map(|span| span.values().flatten().map(|point| point.start))
-            .collect();
-        let late = late.iter().min().copied().zip(late.iter().max().copied());
+        let of = |range: Option<Range>, point: Timestamp| {
+            Some(range.map_or((point, point), |(oldest, newest)| (oldest.min(point), newest.max(point))))
+        };
+        let late = state.late.all().map(|point| point.start).fold(None, of);
         Ok(widest(ring, late))
     }
 }

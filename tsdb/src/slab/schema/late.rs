@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::slab::disk::{Disk, FileDisk};
 use crate::slab::frames::{Damage, Frames, LONGEST};
 use crate::slab::segment::Key;
+use crate::slab::spans::Spans;
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
@@ -22,18 +23,45 @@ pub(super) struct LatePoint {
     pub start: Timestamp,
     /// The value.
     pub value: f64,
-    /// The schema's count of openings when it came: a row of its slot that was written later holds it.
-    pub seq: u64,
+}
+
+/// The same in memory, where the rest is known from its place: 16 bytes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Kept {
+    /// Of the stretch.
+    slot: u32,
+    generation: u16,
+    value: f64,
 }
 
 /// Bytes of a point in the log.
 const POINT: usize = 32;
+/// Bytes that wait for the next commit before they are written, though not synced, ahead of it.
+const BATCH: usize = 1 << 20;
 
 /// The late points of one stretch of time, by column, in the order in which they came.
-pub(super) type LateSpan = HashMap<u32, Vec<LatePoint>>;
+#[derive(Clone, Default)]
+pub(super) struct LateSpan {
+    columns: HashMap<u32, Vec<Kept>>,
+}
 
-/// How many points of each column of a stretch, by archive and its start, lie in a segment now.
-pub(super) type Folded = ((u8, Timestamp), HashMap<u32, usize>);
+impl LateSpan {
+    /// Whether a column has points.
+    pub fn holds(&self, column: u32) -> bool {
+        self.columns.contains_key(&column)
+    }
+
+    /// The columns that have points.
+    pub fn columns(&self) -> impl Iterator<Item = u32> + '_ {
+        self.columns.keys().copied()
+    }
+
+    /// Of a series the slots of the stretch and their values, in the order in which they came.
+    pub fn of(&self, key: Key) -> impl Iterator<Item = (usize, f64)> + '_ {
+        let points = self.columns.get(&key.column).into_iter().flatten();
+        points.filter(move |point| point.generation == key.generation).map(|point| (point.slot as usize, point.value))
+    }
+}
 
 /// The late points of a schema and their log.
 pub(super) struct Late {
@@ -41,37 +69,55 @@ pub(super) struct Late {
     log: Frames,
     /// Points for the log's next write.
     batch: Vec<u8>,
-    /// By archive and start of the stretch; what is being sealed is still here.
-    spans: BTreeMap<(u8, Timestamp), LateSpan>,
+    /// Of each archive.
+    schedule: Vec<Spans>,
+    /// By archive and start of the stretch; what is being sealed is still here. Shared with whoever seals it.
+    spans: BTreeMap<(u8, Timestamp), Arc<LateSpan>>,
     points: usize,
+    /// Taken into the rows of their slots by such a commit or a later one, and not known to be safe there.
+    moved: Vec<(u64, LatePoint)>,
 }
 
+/// Points that may wait in memory, 16 bytes each: beyond them the disk has been full for long, or upkeep cannot follow.
+const MOST: usize = 4_000_000;
+
 impl Late {
-    /// Opens the log and hands every point in it to `take`, which says where it belongs; `None` drops it.
+    /// Opens the log and keeps every point in it that `belongs`, which is given the schema's count of commits when it came.
     pub fn open(
         path: &Path,
-        mut belongs: impl FnMut(&LatePoint) -> Option<Timestamp>,
+        schedule: &[Spans],
+        mut belongs: impl FnMut(&LatePoint, u64) -> bool,
     ) -> Result<(Late, Damage), Error> {
         let mut found = Vec::new();
         let (log, damage) = open_log(path, |payload| found.extend(payload.as_chunks::<POINT>().0.iter().map(decode)))?;
-        let mut late = Late { path: path.to_owned(), log, batch: Vec::new(), spans: BTreeMap::new(), points: 0 };
-        for point in found {
-            if let Some(span) = belongs(&point) {
-                late.keep(span, point);
+        let (batch, schedule) = (Vec::new(), schedule.to_vec());
+        let (path, spans) = (path.to_owned(), BTreeMap::new());
+        let mut late = Late { path, log, batch, schedule, spans, points: 0, moved: Vec::new() };
+        for (point, seq) in found {
+            if belongs(&point, seq) {
+                late.keep(point);
             }
         }
         Ok((late, damage))
     }
 
-    /// Takes a point that belongs to the stretch which begins at `span`; it is safe with the next [`Late::write`].
-    pub fn push(&mut self, span: Timestamp, point: LatePoint) {
-        self.batch.extend_from_slice(&encode(&point));
-        self.keep(span, point);
+    /// Takes a point that came after so many commits; it is safe with the next commit.
+    ///
+    /// # Errors
+    /// The log cannot be written, which it is when much has come; the point is taken all the same.
+    pub fn push(&mut self, point: LatePoint, seq: u64) -> Result<(), Error> {
+        self.batch.extend_from_slice(&encode(&point, seq));
+        self.keep(point);
+        if self.batch.len() >= BATCH { self.write().map(|_| ()) } else { Ok(()) }
     }
 
-    fn keep(&mut self, span: Timestamp, point: LatePoint) {
-        let of_column = self.spans.entry((point.archive, span)).or_default().entry(point.key.column).or_default();
-        of_column.push(point);
+    fn keep(&mut self, point: LatePoint) {
+        let spans = &self.schedule[usize::from(point.archive)];
+        let span = Spans::start(point.start, spans.unit_secs);
+        let slot = ((point.start - span) / i64::from(spans.step.secs())) as u32;
+        let kept = Kept { slot, generation: point.key.generation, value: point.value };
+        let span = Arc::make_mut(self.spans.entry((point.archive, span)).or_default());
+        span.columns.entry(point.key.column).or_default().push(kept);
         self.points += 1;
     }
 
@@ -85,44 +131,116 @@ impl Late {
         self.spans.keys().copied()
     }
 
-    /// The points of a stretch.
-    pub fn span(&self, archive: u8, start: Timestamp) -> Option<&LateSpan> {
-        self.spans.get(&(archive, start))
+    /// The points of a stretch as they are now.
+    pub fn span(&self, archive: u8, start: Timestamp) -> Arc<LateSpan> {
+        self.spans.get(&(archive, start)).cloned().unwrap_or_default()
+    }
+
+    /// Every point, those of a series and stretch in the order in which they came.
+    pub fn all(&self) -> impl Iterator<Item = LatePoint> + '_ {
+        self.spans.iter().flat_map(|((archive, span), points)| {
+            let step = i64::from(self.schedule[usize::from(*archive)].step.secs());
+            let point = move |column: u32, kept: &Kept| LatePoint {
+                key: Key { column, generation: kept.generation },
+                archive: *archive,
+                start: *span + i64::from(kept.slot) * step,
+                value: kept.value,
+            };
+            points.columns.iter().flat_map(move |(column, kept)| kept.iter().map(move |kept| point(*column, kept)))
+        })
     }
 
     /// Of a series, the points whose slots begin in a range, those of a slot in the order in which they came.
     pub fn of(&self, key: Key, first: Timestamp, end: Timestamp) -> Vec<LatePoint> {
-        let all = self.spans.values().filter_map(|span| span.get(&key.column)).flatten();
-        all.filter(|point| point.key == key && point.start >= first && point.start < end).copied().collect()
+        let mut found = Vec::new();
+        for ((archive, span), points) in &self.spans {
+            let spans = &self.schedule[usize::from(*archive)];
+            if *span >= end || *span + spans.unit_secs <= first {
+                continue;
+            }
+            let step = i64::from(spans.step.secs());
+            let point = |(slot, value)| LatePoint { key, archive: *archive, start: *span + slot as i64 * step, value };
+            found.extend(points.of(key).map(point).filter(|point| point.start >= first && point.start < end));
+        }
+        found
     }
 
-    /// Takes the points of the finest archive whose slot begins here out of the stretch; they are in the slot's rows now.
-    pub fn take_slot(&mut self, span: Timestamp, start: Timestamp) -> Vec<LatePoint> {
+    /// Whether no more points may come.
+    pub fn is_full(&self) -> bool {
+        self.points >= MOST || self.batch.len() >= MOST * POINT
+    }
+
+    /// Takes the points of the finest archive whose slots begin within a stretch of time, which ends where the stretch that
+    /// is sealed at a time does, at the latest. By slot, and within one in the order in which they came. They will be in
+    /// the slots' rows, which are written after the commit `seq`; until those are safe the log keeps them.
+    pub fn take(&mut self, first: Timestamp, end: Timestamp, seq: u64) -> Vec<(Timestamp, u32, f64)> {
+        let spans = &self.schedule[0];
+        let (span, step) = (Spans::start(first, spans.unit_secs), i64::from(spans.step.secs()));
+        let moved = &mut self.moved;
         let mut taken = Vec::new();
-        if let Some(columns) = self.spans.get_mut(&(0, span)) {
-            for points in columns.values_mut() {
-                taken.extend(points.extract_if(.., |point| point.start == start));
-            }
-            columns.retain(|_, points| !points.is_empty());
-            if columns.is_empty() {
-                self.spans.remove(&(0, span));
+        if let Some(points) = self.spans.get_mut(&(0, span)) {
+            let start = |kept: &Kept| span + i64::from(kept.slot) * step;
+            for (column, points) in &mut Arc::make_mut(points).columns {
+                for kept in points.extract_if(.., |kept| (first..end).contains(&start(kept))) {
+                    let (key, start) = (Key { column: *column, generation: kept.generation }, start(&kept));
+                    moved.push((seq, LatePoint { key, archive: 0, start, value: kept.value }));
+                    taken.push((start, *column, kept.value));
+                }
             }
         }
+        taken.sort_by_key(|(start, ..)| *start);
         self.points -= taken.len();
+        self.tidy((0, span));
         taken
     }
 
-    /// Forgets the first points of a stretch, those that `folded` counts by column: they lie in a segment now.
-    pub fn forget(&mut self, archive: u8, span: Timestamp, folded: &HashMap<u32, usize>) {
-        let Some(columns) = self.spans.get_mut(&(archive, span)) else { return };
-        for (column, count) in folded {
-            if let Some(points) = columns.get_mut(column) {
-                self.points -= points.drain(..(*count).min(points.len())).count();
+    /// Whether points were taken into rows that are not known to be safe.
+    pub fn has_moved(&self) -> bool {
+        !self.moved.is_empty()
+    }
+
+    /// The rows of the commit `seq` are safe: the log need not keep what was taken into them.
+    pub fn forget_moved(&mut self, seq: u64) {
+        self.moved.retain(|(moved, _)| *moved >= seq);
+    }
+
+    /// What was taken at just this count of commits is safe in its rows.
+    pub fn forget_moved_by(&mut self, seq: u64) {
+        self.moved.retain(|(moved, _)| *moved != seq);
+    }
+
+    /// Forgets the points that a stretch had when it was looked at: they lie in a segment now.
+    pub fn forget(&mut self, archive: u8, span: Timestamp, folded: &LateSpan) {
+        if let Some(points) = self.spans.get_mut(&(archive, span)) {
+            let columns = &mut Arc::make_mut(points).columns;
+            for (column, folded) in &folded.columns {
+                if let Some(points) = columns.get_mut(column) {
+                    self.points -= points.drain(..folded.len().min(points.len())).count();
+                }
             }
         }
-        columns.retain(|_, points| !points.is_empty());
-        if columns.is_empty() {
-            self.spans.remove(&(archive, span));
+        self.tidy((archive, span));
+    }
+
+    /// Forgets all points of a series.
+    pub fn forget_series(&mut self, key: Key) {
+        self.moved.retain(|(_, point)| point.key != key);
+        for points in self.spans.values_mut().filter(|points| points.holds(key.column)) {
+            if let Some(points) = Arc::make_mut(points).columns.get_mut(&key.column) {
+                let before = points.len();
+                points.retain(|point| point.generation != key.generation);
+                self.points -= before - points.len();
+            }
+        }
+    }
+
+    /// Lets go of what is empty.
+    fn tidy(&mut self, span: (u8, Timestamp)) {
+        if let Some(points) = self.spans.get_mut(&span) {
+            Arc::make_mut(points).columns.retain(|_, points| !points.is_empty());
+            if points.columns.is_empty() {
+                self.spans.remove(&span);
+            }
         }
     }
 
@@ -142,35 +260,46 @@ impl Late {
         self.log.disk()
     }
 
-    /// Writes the log anew with only the points that are still in memory, so that it does not grow for ever.
-    pub fn rewrite(&mut self) -> Result<(), Error> {
+    /// Writes the log anew with only the points that are still in memory or on their way to a row, so that it does not grow
+    /// for ever. No row holds any of the former, so that they may all be of the latest commit, which is `seq`.
+    pub fn rewrite(&mut self, seq: u64) -> Result<(), Error> {
         let beside = self.path.with_extension("new");
-        let _ = fs::remove_file(&beside);
-        let (mut log, _) = open_log(&beside, |_| {})?;
-        let mut batch = Vec::new();
-        for point in self.spans.values().flat_map(HashMap::values).flatten() {
-            batch.extend_from_slice(&encode(point));
-        }
-        for payload in batch.chunks(LONGEST / POINT * POINT) {
-            log.push(payload);
-        }
-        log.write().and_then(|()| log.sync()).map_err(Error::io("write", &beside))?;
+        let log = self.write_beside(&beside, seq).inspect_err(|_| {
+            // On a full disk it would keep its room for nothing.
+            let _ = fs::remove_file(&beside);
+        })?;
         fs::rename(&beside, &self.path).map_err(Error::io("rename", &beside))?;
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))?;
+        // From here on the former log has no name: nothing may be written to it, whatever the sync says.
         (self.log, self.batch) = (log, Vec::new());
-        Ok(())
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))
     }
 
-    /// Forgets all points of a series.
-    pub fn forget_series(&mut self, key: Key) {
-        for columns in self.spans.values_mut() {
-            if let Some(points) = columns.get_mut(&key.column) {
-                let before = points.len();
-                points.retain(|point| point.key != key);
-                self.points -= before - points.len();
-            }
+    fn write_beside(&self, beside: &Path, seq: u64) -> Result<Frames, Error> {
+        let _ = fs::remove_file(beside);
+        let (mut log, _) = open_log(beside, |_| {})?;
+        let mut batch = Vec::new();
+        for (seq, point) in &self.moved {
+            batch.extend_from_slice(&encode(point, *seq));
+            push_when_long(&mut log, &mut batch);
         }
+        for point in self.all() {
+            batch.extend_from_slice(&encode(&point, seq));
+            push_when_long(&mut log, &mut batch);
+        }
+        if !batch.is_empty() {
+            log.push(&batch);
+        }
+        log.write().and_then(|()| log.sync()).map_err(Error::io("write", beside))?;
+        Ok(log)
+    }
+}
+
+/// Makes a frame of a batch that fills one.
+fn push_when_long(log: &mut Frames, batch: &mut Vec<u8>) {
+    if batch.len() == LONGEST / POINT * POINT {
+        log.push(batch);
+        batch.clear();
     }
 }
 
@@ -179,25 +308,25 @@ fn open_log(path: &Path, take: impl FnMut(&[u8])) -> Result<(Frames, Damage), Er
     Frames::open(disk, take).map_err(Error::io("read", path))
 }
 
-fn encode(point: &LatePoint) -> [u8; POINT] {
+fn encode(point: &LatePoint, seq: u64) -> [u8; POINT] {
     let mut bytes = [0; POINT];
     bytes[..4].copy_from_slice(&point.key.column.to_le_bytes());
     bytes[4..6].copy_from_slice(&point.key.generation.to_le_bytes());
     bytes[6] = point.archive;
     bytes[8..16].copy_from_slice(&point.start.0.to_le_bytes());
     bytes[16..24].copy_from_slice(&point.value.to_le_bytes());
-    bytes[24..].copy_from_slice(&point.seq.to_le_bytes());
+    bytes[24..].copy_from_slice(&seq.to_le_bytes());
     bytes
 }
 
-fn decode(bytes: &[u8; POINT]) -> LatePoint {
+fn decode(bytes: &[u8; POINT]) -> (LatePoint, u64) {
     let eight = |at: usize| bytes[at..].first_chunk::<8>().copied().unwrap_or_default();
     let [a, b, c, d, e, f, archive, ..] = *bytes;
-    LatePoint {
+    let point = LatePoint {
         key: Key { column: u32::from_le_bytes([a, b, c, d]), generation: u16::from_le_bytes([e, f]) },
         archive,
         start: Timestamp(i64::from_le_bytes(eight(8))),
         value: f64::from_le_bytes(eight(16)),
-        seq: u64::from_le_bytes(eight(24)),
-    }
+    };
+    (point, u64::from_le_bytes(eight(24)))
 }

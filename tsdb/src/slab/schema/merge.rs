@@ -1,10 +1,10 @@
 //! Merging: the segments of a day or more become one, whose longer chunks code better and are read with one look; and
 //! what has left its retention goes.
 
-use super::Schema;
 use super::seal::{fields_of, set_fields};
 use super::sealed::Part;
 use super::view::ALL_FIELDS;
+use super::{Faults, Schema, State};
 use crate::error::Error;
 use crate::gap::GAP;
 use crate::slab::rolled::Rolled;
@@ -17,6 +17,8 @@ use std::sync::{Arc, PoisonError};
 
 /// Patches that lie over a merged segment before it is merged again.
 const PATCHES: usize = 4;
+/// Errors of one merge that are told.
+const FAULTS: usize = 4;
 
 impl Schema {
     /// Merges every stretch that is sealed as a whole. Answers how many segments were written.
@@ -24,6 +26,10 @@ impl Schema {
         let mut written = 0;
         for archive in 0..self.spans.len() {
             for group in self.due_merges(archive) {
+                let is_damaged = |state: &State| state.unmerged.contains(&(archive, group));
+                if is_damaged(&self.state()) {
+                    continue;
+                }
                 written += u64::from(self.merge_group(archive, group)?);
             }
             for group in self.due_imports(archive) {
@@ -92,22 +98,29 @@ impl Schema {
         let stretch = Stretch { step: spans.step, start: group, slots: spans.group_slots() };
         let (path, seq, mut draft) = self.begin(archive, stretch, Kind::Merged)?;
         let slots = stretch.slots as usize;
+        let met = Faults::new(FAULTS);
         let mut fields = fields_of(stretch);
-        for key in sealed[archive].keys(group, end, &self.faults).into_iter().filter(|key| columns.holds(*key)) {
+        for key in sealed[archive].keys(group, end, &met).into_iter().filter(|key| columns.holds(*key)) {
             if archive == 0 {
                 let values = &mut fields[0];
                 values.fill(GAP);
-                sealed[0].values(spans, key, group, values, &self.faults);
+                sealed[0].values(spans, key, group, values, &met);
                 draft.push(key, values)?;
             } else {
                 let mut found = vec![None; slots];
-                sealed[archive].rolled(spans, key, group, ALL_FIELDS, &mut found, &self.faults);
+                sealed[archive].rolled(spans, key, group, ALL_FIELDS, &mut found, &met);
                 let rolled: Vec<Rolled> = found.into_iter().map(|slot| slot.unwrap_or(Rolled::NONE)).collect();
                 set_fields(&mut fields, &rolled);
                 draft.push_fields(key, &fields)?;
             }
         }
-        self.publish(archive, None, draft, (path, seq), &[])
+        if met.damaged.value() > 0 {
+            // A merged segment takes the place of the others, and with them would go what can still be read some day.
+            self.faults.take(&met);
+            self.state_mut().unmerged.insert((archive, group));
+            return Ok(false);
+        }
+        self.publish(archive, None, draft, (path, seq), None)
     }
 
     /// Every segment: its end, its bytes, and its archive and number for [`Schema::remove_part`].

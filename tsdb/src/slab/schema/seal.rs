@@ -2,7 +2,7 @@
 //! one's. A coarser archive is sealed from the next finer one, so that each value is read once for it.
 
 use super::fold::Touched;
-use super::late::{Folded, LateSpan};
+use super::late::LateSpan;
 use super::sealed::{self, Part};
 use super::view::ALL_FIELDS;
 use super::{OPEN_AFTER, OPEN_BEFORE, Schema};
@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::gap::{GAP, is_gap};
 use crate::slab::layout::{self, PAGE, PAGE_WORDS, WORD};
 use crate::slab::rolled::Rolled;
-use crate::slab::segment::{Draft, Key, Kind, Segment, Stretch};
+use crate::slab::segment::{Draft, Kind, Segment, Stretch};
 use crate::slab::spans::Spans;
 use crate::time::Timestamp;
 use std::path::PathBuf;
@@ -79,15 +79,20 @@ impl Schema {
         now.floor(self.spans[0].step) - OPEN_BEFORE * i64::from(self.spans[0].step.secs())
     }
 
-    /// The oldest stretch of the ring that is closed and not sealed.
+    /// The oldest stretch of the ring that is closed and not sealed; from now on nothing is written to it.
     fn due(&self, now: Timestamp) -> Option<Span> {
         let spans = &self.spans[0];
-        let state = self.state();
+        let mut state = self.state_mut();
         let oldest = self.ring.oldest_from(state.sealed[0].sealed_end)?;
         let start = Spans::start(oldest, spans.unit_secs);
         let end = start + spans.unit_secs;
         let is_dirty = state.open.oldest_dirty().is_some_and(|dirty| dirty < end);
-        (end <= self.closed_before(now) && !is_dirty).then_some((start, end))
+        let is_due = end <= self.closed_before(now) && !is_dirty;
+        if is_due {
+            // A writer whose clock is behind would else fill slots that are being read.
+            state.closed_until = state.closed_until.max(end);
+        }
+        is_due.then_some((start, end))
     }
 
     /// Seals a stretch of the ring, late points included; false when it holds nothing.
@@ -95,7 +100,7 @@ impl Schema {
         let spans = &self.spans[0];
         let (columns, late) = {
             let state = self.state();
-            (state.columns.clone(), state.late.span(0, start).cloned().unwrap_or_default())
+            (state.columns.clone(), state.late.span(0, start))
         };
         let slots = spans.unit_slots() as usize;
         let (path, seq, mut draft) =
@@ -106,26 +111,27 @@ impl Schema {
             for page in 0..layout::pages(shard) {
                 let first_column = layout::first_column(shard) + (page * PAGE_WORDS) as u32;
                 let has_values = block.read(self, shard, page, start)?;
-                let has_late = (0..PAGE_WORDS as u32).any(|i| late.contains_key(&(first_column + i)));
+                let has_late = (0..PAGE_WORDS as u32).any(|i| late.holds(first_column + i));
                 if !has_values && !has_late {
                     continue;
                 }
                 for (i, column) in (first_column..).take(PAGE_WORDS).enumerate() {
                     let Some(key) = columns.key(column) else { continue };
                     block.column(i, &mut values);
-                    overlay(&late, key, start, i64::from(spans.step.secs()), &mut values);
+                    late.of(key).for_each(|(slot, value)| values[slot] = value);
                     if values.iter().any(|value| !is_gap(*value)) {
                         draft.push(key, &values)?;
                     }
                 }
             }
         }
-        let folded = late.iter().map(|(column, points)| (*column, points.len())).collect();
-        let is_written = self.publish(0, Some(end), draft, (path, seq), &[((0, start), folded)])?;
+        self.report_torn_pages();
+        let step = i64::from(spans.step.secs());
         let mut touched = Touched::new();
-        for point in late.values().flatten() {
-            touched.entry(point.key).or_default().insert(point.start);
+        for key in late.columns().filter_map(|column| columns.key(column)) {
+            touched.insert(key, late.of(key).map(|(slot, _)| start + slot as i64 * step).collect());
         }
+        let is_written = self.publish(0, Some(end), draft, (path, seq), Some((start, late)))?;
         for coarser in 1..self.spans.len() {
             self.recompute(coarser, &mut touched)?;
         }
@@ -179,7 +185,7 @@ impl Schema {
             set_fields(&mut fields, &rolled);
             draft.push_fields(key, &fields)?;
         }
-        self.publish(archive, Some(end), draft, (path, seq), &[])
+        self.publish(archive, Some(end), draft, (path, seq), None)
     }
 
     /// A draft of a segment of an archive, and where it will lie.
@@ -202,7 +208,7 @@ impl Schema {
         sealed_end: Option<Timestamp>,
         draft: Draft,
         (path, seq): (PathBuf, u64),
-        folded: &[Folded],
+        late: Option<(Timestamp, Arc<LateSpan>)>,
     ) -> Result<bool, Error> {
         let is_empty = draft.is_empty();
         let part = if is_empty {
@@ -223,12 +229,10 @@ impl Schema {
         }
         shelf.sealed_end = shelf.sealed_end.max(sealed_end);
         state.sealed = Arc::new(sealed);
-        let has_folded = folded.iter().any(|(_, columns)| !columns.is_empty());
-        for ((archive, span), columns) in folded {
-            state.late.forget(*archive, *span, columns);
-        }
-        if has_folded {
-            state.late.rewrite()?;
+        if let Some((span, points)) = late.filter(|(_, points)| points.columns().next().is_some()) {
+            state.late.forget(archive as u8, span, &points);
+            let seq = state.seq;
+            state.late.rewrite(seq)?;
         }
         Ok(!is_empty)
     }
@@ -255,16 +259,6 @@ impl Block {
         for ((value, bytes), found) in values.iter_mut().zip(&self.pages).zip(&self.found) {
             let word = bytes[index * WORD..].first_chunk().filter(|_| *found);
             *value = word.map_or(GAP, |word| f64::from_le_bytes(*word));
-        }
-    }
-}
-
-/// Writes a series' late points over its values.
-fn overlay(late: &LateSpan, key: Key, start: Timestamp, step: i64, values: &mut [f64]) {
-    for point in late.get(&key.column).into_iter().flatten().filter(|point| point.key == key) {
-        let slot = usize::try_from((point.start - start) / step).ok();
-        if let Some(value) = slot.and_then(|slot| values.get_mut(slot)) {
-            *value = point.value;
         }
     }
 }

@@ -143,6 +143,12 @@ impl Shelf {
         }
     }
 
+    /// One more than the highest column of a series.
+    pub fn columns_end(&self, faults: &Faults) -> u32 {
+        let of = |part: &Arc<Part>| part.segment.last_column().inspect_err(|error| faults.report(error)).ok().flatten();
+        self.parts.iter().filter_map(of).max().map_or(0, |last| last.saturating_add(1))
+    }
+
     /// Whether a slot of a series is held here, be it as one that is known to be empty.
     pub fn has_slot(&self, spans: &Spans, key: Key, start: Timestamp, faults: &Faults) -> bool {
         let mut slot = [None];

@@ -51,8 +51,8 @@ impl Model {
     }
 
     fn commit(&self) {
-        let committed = self.schema().commit(Timestamp(self.now), false).expect("committed");
-        assert_eq!(committed.slots_lost, 0);
+        self.schema().commit(Timestamp(self.now), false).expect("committed");
+        assert_eq!(self.schema().faults.slots_lost.value(), 0);
     }
 
     fn check(&self, column: u32, rollup: Rollup, age: i64, length: i64) {
@@ -107,6 +107,7 @@ fn run(retention: &str, seed: u64, rounds: usize) {
             12 => {
                 model.schema().upkeep(Timestamp(model.now)).expect("upkeep");
             }
+            13 if dice.roll(6) == 0 => model.schema().write_late_into_rows().expect("written"),
             13 if dice.roll(4) == 0 => {
                 model.commit();
                 model.restart();

@@ -18,6 +18,9 @@ use std::sync::Arc;
 /// All fields of a rolled-up slot.
 pub(super) const ALL_FIELDS: u8 = 0xff;
 
+/// How often a reader starts anew because a stretch was sealed while it read; each takes a quarter of an hour or so to fill.
+const ATTEMPTS: usize = 3;
+
 /// One series at one moment.
 pub(super) struct View<'a> {
     pub spans: &'a [Spans],
@@ -48,6 +51,10 @@ impl Schema {
         if from > until {
             return Err(Error::BadWindow { from: from.0, until: until.0 });
         }
+        if !self.state().columns.holds(key) {
+            // The ring and the open slots know columns, not series: what lies there may be another's by now.
+            return Ok(None);
+        }
         let coarsest = self.spans.len() - 1;
         let oldest = now - self.spans[coarsest].kept_secs;
         if from > now || until < oldest {
@@ -63,13 +70,21 @@ impl Schema {
             end = end + step; // a window of no length gives the next point
         }
         let slots = usize::try_from((end - start) / step).unwrap_or(0);
-        let view = self.view(key, start, end);
-        let values = if archive == 0 {
-            view.values(start, slots)?
-        } else {
-            let rolled = view.rolled(archive, start, slots, wanted(rollup))?;
-            rolled.iter().map(|rolled| rolled.value(rollup, x_files_factor, spans.points)).collect()
-        };
+        let mut values = Vec::new();
+        for _ in 0..ATTEMPTS {
+            let view = self.view(key, start, end);
+            values = if archive == 0 {
+                view.values(start, slots)?
+            } else {
+                let rolled = view.rolled(archive, start, slots, wanted(rollup))?;
+                rolled.iter().map(|rolled| rolled.value(rollup, x_files_factor, spans.points)).collect()
+            };
+            // What was sealed meanwhile may have left the ring before it was read there.
+            if self.state().sealed[0].sealed_end == view.sealed[0].sealed_end {
+                break;
+            }
+        }
+        self.report_torn_pages();
         Ok(Some(Fetched { start, end, step: spans.step, values }))
     }
 

@@ -13,7 +13,10 @@ use std::sync::Arc;
 /// An open segment.
 pub struct Segment {
     path: PathBuf,
-    words: Words,
+    /// Chunks are read by calls: one for a whole chunk, and neighbours come with the system's read-ahead.
+    disk: Arc<FileDisk>,
+    /// The index, mapped: it is asked for a page here and there.
+    index: Words,
     stretch: Stretch,
     kind: Kind,
     entries: usize,
@@ -33,24 +36,23 @@ impl Segment {
         if bytes < PAGE as u64 || !bytes.is_multiple_of(WORD as u64) {
             return Err(Error::corrupt(path, format!("a segment does not have {bytes} bytes")));
         }
-        let words = disk.words(0, (bytes / WORD as u64) as usize).map_err(Error::io("map", path))?;
         let mut page = [0; PAGE];
-        words.page(0, &mut page).map_err(Error::io("read", path))?;
+        disk.read_at(&mut page, 0).map_err(Error::io("read", path))?;
         let header = decode(&page).map_err(|why| Error::corrupt(path, why))?;
         let pages = header.entries.div_ceil(PER_PAGE);
         if header.index_at.checked_add((pages * (PAGE + WORD)) as u64) != Some(bytes) {
             return Err(Error::corrupt(path, "it was cut short"));
         }
         let Header { stretch, kind, entries, index_at, .. } = header;
-        let mut segment =
-            Segment { path: path.to_owned(), words, stretch, kind, entries, index_at, fences: Vec::new() };
-        let mut fences = Vec::new();
-        segment.bytes(index_at + (pages * PAGE) as u64, pages * WORD, &mut fences)?;
+        let words = pages * PAGE / WORD;
+        let index = Arc::clone(&disk).words(index_at, words).map_err(Error::io("map", path))?;
+        let mut fences = vec![0; pages * WORD];
+        disk.read_at(&mut fences, index_at + (pages * PAGE) as u64).map_err(Error::io("read", path))?;
         if crc32c::crc32c(&fences) != header.fences_crc {
             return Err(Error::corrupt(path, "the checksum of its fences does not fit"));
         }
-        segment.fences = fences.as_chunks::<WORD>().0.iter().map(|word| u64::from_le_bytes(*word)).collect();
-        Ok(segment)
+        let fences = fences.as_chunks::<WORD>().0.iter().map(|word| u64::from_le_bytes(*word)).collect();
+        Ok(Segment { path: path.to_owned(), disk, index, stretch, kind, entries, index_at, fences })
     }
 
     /// The stretch of time.
@@ -138,6 +140,16 @@ impl Segment {
         rest.is_empty().then_some(())
     }
 
+    /// The highest column of a series; `None` when there is none.
+    ///
+    /// # Errors
+    /// The last page of the index is damaged, or the system refuses.
+    pub(crate) fn last_column(&self) -> Result<Option<u32>, Error> {
+        let Some(page) = self.fences.len().checked_sub(1) else { return Ok(None) };
+        let bytes = self.index_page(page)?;
+        Ok(self.entries_of(page, &bytes).last().map(|entry| entry.key.column))
+    }
+
     /// The keys of all series, in order.
     ///
     /// # Errors
@@ -174,7 +186,7 @@ impl Segment {
         };
         let bytes = self.index_page(page)?;
         let Some(entry) = self.entries_of(page, &bytes).find(|entry| entry.key == key) else { return Ok(None) };
-        let mut chunk = Vec::with_capacity(entry.length as usize + WORD);
+        let mut chunk = Vec::new();
         self.checked_chunk(&entry, &mut chunk)?;
         Ok(Some((entry, chunk)))
     }
@@ -184,7 +196,8 @@ impl Segment {
             return Err(self.nonsense(entry.key));
         }
         chunk.clear();
-        self.bytes(entry.offset, entry.length as usize, chunk)?;
+        chunk.resize(entry.length as usize, 0);
+        self.disk.read_at(chunk, entry.offset).map_err(Error::io("read", &self.path))?;
         let fits = crc32c::crc32c(chunk) == entry.crc;
         let torn = || Error::corrupt(&self.path, format!("the checksum of the chunk of {:?} does not fit", entry.key));
         fits.then_some(()).ok_or_else(torn)
@@ -192,8 +205,7 @@ impl Segment {
 
     pub(super) fn index_page(&self, page: usize) -> Result<[u8; PAGE], Error> {
         let mut bytes = [0; PAGE];
-        let index = self.index_at as usize / PAGE + page;
-        self.words.page(index, &mut bytes).map_err(Error::io("read", &self.path))?;
+        self.index.page(page, &mut bytes).map_err(Error::io("read", &self.path))?;
         let torn = || Error::corrupt(&self.path, format!("the checksum of page {page} of its index does not fit"));
         layout::is_sealed(&bytes).then_some(bytes).ok_or_else(torn)
     }
@@ -205,10 +217,6 @@ impl Segment {
 
     fn nonsense(&self, key: Key) -> Error {
         Error::corrupt(&self.path, format!("the chunk of {key:?} makes no sense"))
-    }
-
-    fn bytes(&self, at: u64, count: usize, out: &mut Vec<u8>) -> Result<(), Error> {
-        self.words.bytes(at as usize, count, out).map_err(Error::io("read", &self.path))
     }
 }
 

@@ -82,10 +82,11 @@ pub(super) struct Found {
 impl Found {
     /// Takes one record. Names are resolved in the order of their first record, so that ids are the same every time.
     pub fn take(&mut self, name: &Name<'_>, index: &Index) {
-        // More names than may be: those beyond are not shown, and their columns stay taken.
-        let Ok(id) = index.resolve(name.name) else { return };
         let (column, generation) = (name.column, name.generation);
         let is_made = name.event != Event::Ended;
+        self.columns.entry(name.schema).or_default().insert(column, (generation, is_made));
+        // More names than may be: those beyond are not shown, and their columns stay taken.
+        let Ok(id) = index.resolve(name.name) else { return };
         if self.series.len() <= id.index() {
             self.series.resize(id.index() + 1, (None, false));
         }
@@ -106,7 +107,15 @@ impl Found {
             self.imported.remove(id.0);
         }
         self.series[id.index()] = (Some(Place::new(name.schema, Key { column, generation })), is_made);
-        self.columns.entry(name.schema).or_default().insert(column, (generation, is_made));
+    }
+
+    /// Ends the series whose column the log gives to another: the record of their end was damaged.
+    pub fn settle(&mut self) {
+        for (place, is_made) in &mut self.series {
+            let Some(place) = *place else { continue };
+            let newest = self.columns.get(&place.schema).and_then(|columns| columns.get(&place.key().column));
+            *is_made &= newest.is_some_and(|(generation, _)| *generation == place.key().generation);
+        }
     }
 
     /// Opens the schemas in the folder, each by its number.
@@ -120,6 +129,9 @@ impl Found {
             }
         }
         numbered.sort_by_key(|(number, ..)| *number);
+        if let Some(missing) = self.columns.keys().find(|schema| usize::from(**schema) >= numbered.len()) {
+            return Err(Error::corrupt(root, format!("the folder of schema {missing} is missing")));
+        }
         let (mut retentions, mut schemas) = (HashMap::new(), Vec::new());
         for (expected, (number, retention, path)) in numbered.into_iter().enumerate() {
             if usize::from(number) != expected {

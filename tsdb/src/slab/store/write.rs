@@ -60,11 +60,16 @@ impl SlabStore {
                 match writer.put(place.key(), point.at, point.value) {
                     Ok(Put::Taken) => report.written += 1,
                     Ok(Put::TooOld) => report.dropped_old += 1,
+                    Ok(Put::NoRoom) => report.dropped_full += 1,
                     Err(error) => {
                         report.drop_for(&error, 1);
                         self.faults.note(&error);
                     }
                 }
+            }
+            drop(writer);
+            if let Err(error) = schema.relieve(now) {
+                self.faults.note(&error);
             }
         }
     }
