@@ -52,9 +52,9 @@ impl Ring {
         if bytes >= PAGE as u64 {
             disk.read_at(&mut page, 0).map_err(wrong("read"))?;
         }
-        let mut recovery = Recovery::default();
-        recovery.had_no_header =
+        let had_no_header =
             !Geometry::is_whole(&page) && Self::has_rows(&*disk, geometry, bytes).map_err(wrong("read"))?;
+        let mut recovery = Recovery { had_no_header, ..Recovery::default() };
         if recovery.had_no_header || page == [0; PAGE] && bytes <= PAGE as u64 {
             // New, or made by a process that ended before it had written the first page.
             disk.reserve(PAGE as u64).map_err(wrong("reserve room for"))?;

@@ -118,8 +118,8 @@ impl SlabStore {
         let disk = Arc::new(FileDisk::open(&path).map_err(Error::io("open", &path))?);
         let (names, damage) = Names::open(disk, &path, |name| found.take(&name, &index))?;
         faults.report_damage(&path, damage);
-        found.settle();
         let (retentions, schemas) = found.open_schemas(root, &faults)?;
+        found.settle(&schemas);
         found.place(&places);
         if !index.attach(&root.join("names.fst"))? {
             index.show_all(&found.shown());

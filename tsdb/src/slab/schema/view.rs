@@ -51,7 +51,7 @@ impl Schema {
         if from > until {
             return Err(Error::BadWindow { from: from.0, until: until.0 });
         }
-        if !self.state().columns.holds(key) {
+        if !self.holds(key) {
             // The ring and the open slots know columns, not series: what lies there may be another's by now.
             return Ok(None);
         }
