@@ -11,6 +11,7 @@ pub mod pipeline;
 pub mod proxy;
 pub mod query;
 pub mod slab;
+pub mod slab_store;
 pub mod store;
 
 use measure::Measured;
@@ -41,6 +42,7 @@ pub const WORKLOADS: &[Workload] = &[
     ("agent", agent::run),
     ("store", store::run),
     ("slab", slab::run),
+    ("slab_store", slab_store::run),
     ("index", index::run),
     ("query", query::run),
     ("draw", draw::run),

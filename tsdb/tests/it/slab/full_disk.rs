@@ -48,6 +48,22 @@ fn is_told(store: &SlabStore, file: &str) -> bool {
     store.recent_errors().iter().any(|error| error.contains(file) && error.contains("No space left"))
 }
 
+/// Late points beyond the room of their log wait, and are told.
+fn check_late_is_refused(store: &SlabStore, now: i64) {
+    let slots = (1..=90).flat_map(|slot| (0..40).map(move |series| (series, slot)));
+    let late: Vec<Point> = slots.map(|(series, slot)| point(store, series, BEGUN - slot * 10, 0)).collect();
+    assert_eq!(store.write(Timestamp(now), &late).dropped(), 0);
+    assert!(store.commit(Timestamp(now)).expect_err("no room").is_full());
+    assert!(is_told(store, "late.log"), "{:?}", store.recent_errors());
+}
+
+/// Every slot up to one holds its value.
+fn check_all_until(store: &SlabStore, until: i64, at: i64) {
+    let (values, step) = known(store, &name_of(7), (BEGUN + 1, until), at);
+    let expected: Vec<_> = (1..=(until - BEGUN) / 10).map(|slot| BEGUN + slot * 10).collect();
+    assert_eq!((values, step), (expected.iter().map(|start| (*start, value_of(7, *start, 0))).collect(), 10));
+}
+
 #[test]
 fn a_full_disk_stops_politely_and_resumes() {
     if std::env::var_os("KYMO_ROOT").is_none() {
@@ -71,20 +87,8 @@ fn a_full_disk_stops_politely_and_resumes() {
     now += 10;
     assert!(flush(&store, 0..5000, now).expect_err("no room").is_full());
     assert!(is_told(&store, "names.log") && is_told(&store, "ring"), "{:?}", store.recent_errors());
-    let late: Vec<Point> = (1..=90)
-        .flat_map(|slot| (0..40).map(move |series| (series, slot)))
-        .map(|(series, slot)| point(&store, series, BEGUN - slot * 10, 0))
-        .collect();
-    assert_eq!(store.write(Timestamp(now), &late).dropped(), 0);
-    assert!(store.commit(Timestamp(now)).expect_err("no room").is_full());
-    assert!(is_told(&store, "late.log"), "{:?}", store.recent_errors());
-    let check = |store: &SlabStore, series: u32, until: i64, at: i64| {
-        let (values, step) = known(store, &name_of(series), (BEGUN + 1, until), at);
-        assert_eq!(step, 10);
-        let expected: Vec<_> = (1..=(until - BEGUN) / 10).map(|slot| BEGUN + slot * 10).collect();
-        assert_eq!(values, expected.iter().map(|start| (*start, value_of(series, *start, 0))).collect::<Vec<_>>());
-    };
-    check(&store, 7, now, now);
+    check_late_is_refused(&store, now);
+    check_all_until(&store, now, now);
     // Nothing can be sealed, so the ring fills; then slots wait in memory, and at last they are given up and counted.
     let full_since = now;
     let mut first_lost = None;
@@ -101,7 +105,7 @@ fn a_full_disk_stops_politely_and_resumes() {
     }
     let first_lost = first_lost.expect("slots were given up") - 17 * 10;
     assert!(first_lost > BEGUN + 1000, "what is in the ring is not given up for what comes: {}", first_lost - BEGUN);
-    check(&store, 7, first_lost, now);
+    check_all_until(&store, first_lost, now);
     assert!(is_told(&store, ".new"), "what could not be sealed is told: {:?}", store.recent_errors());
     small.make_room();
     let resumed = now + 10;

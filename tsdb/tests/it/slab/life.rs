@@ -214,10 +214,29 @@ fn a_folder_that_cannot_be_a_store_is_an_error() {
     assert_eq!(known(&store, &name_of(1), (BEGUN, BEGUN), BEGUN).0, []);
 }
 
+/// Series of the threads.
+const SERIES: u32 = 24;
+
+/// Reads any series from anywhere on: every slot that was committed before is there. The fifth has gaps.
+fn read_until_the_end(store: &SlabStore, committed: &AtomicI64, mut dice: Dice) {
+    loop {
+        let now = committed.load(Ordering::Acquire);
+        if now == i64::MAX {
+            break;
+        }
+        let series = dice.roll(u64::from(SERIES)) as u32;
+        let from = dice.between(BEGUN + 1, now.max(BEGUN + 1));
+        let (values, _) = known(store, &name_of(series), (from, now), now.max(BEGUN + 1));
+        let expected = (now - from + 1).max(0) as usize;
+        let met = values.len();
+        assert!(series == 5 || met >= expected, "series {series}: {met} of {expected} from {from} to {now}");
+        assert!(values.iter().all(|(start, value)| *value == value_of(series, *start, 0)), "series {series}");
+    }
+}
+
 /// One thread writes and commits, one keeps up, two read: whatever was committed before a read is in it.
 #[test]
 fn readers_and_writers_beside_commits_and_upkeep_see_whole_values() {
-    const SERIES: u32 = 24;
     const SLOTS: i64 = 4_000;
     let folder = tempfile::tempdir().expect("a folder");
     let store = open(folder.path(), "1s:6h,10s:1d");
@@ -247,28 +266,7 @@ fn readers_and_writers_beside_commits_and_upkeep_see_whole_values() {
             }
         });
         for reader in 0..2u64 {
-            scope.spawn(move || {
-                let mut dice = Dice(77 + reader);
-                loop {
-                    let now = committed.load(Ordering::Acquire);
-                    if now == i64::MAX {
-                        break;
-                    }
-                    let series = dice.roll(u64::from(SERIES)) as u32;
-                    let from = dice.between(BEGUN + 1, now.max(BEGUN + 1));
-                    let (values, _) = known(store, &name_of(series), (from, now), now.max(BEGUN + 1));
-                    let expected = (now - from + 1).max(0) as usize;
-                    assert!(
-                        series == 5 || values.len() >= expected,
-                        "series {series}: {} of {expected} from {from} to {now}",
-                        values.len()
-                    );
-                    assert!(
-                        values.iter().all(|(start, value)| *value == value_of(series, *start, 0)),
-                        "series {series}"
-                    );
-                }
-            });
+            scope.spawn(move || read_until_the_end(store, committed, Dice(77 + reader)));
         }
     });
     let now = BEGUN + SLOTS;
