@@ -43,6 +43,7 @@ pub const WORKLOADS: &[Workload] = &[
     ("store", store::run),
     ("slab", slab::run),
     ("slab_store", slab_store::run),
+    ("slab_hour", slab_store::hour),
     ("index", index::run),
     ("query", query::run),
     ("draw", draw::run),

@@ -29,6 +29,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+/// Series whose chunks are asked of the disk before the first of them is read.
+const PREFETCHED: usize = 64;
+
 /// When what was committed is handed to the disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SyncPolicy {
@@ -349,6 +352,18 @@ impl Store for SlabStore {
             self.fill_from_formers(series, &settings, now, fetched)?;
         }
         Ok(fetched)
+    }
+
+    fn fetch_many(&self, names: &[&str], window: Window, now: Timestamp) -> Vec<Result<Option<Fetched>, Error>> {
+        let mut all = Vec::with_capacity(names.len());
+        for names in names.chunks(PREFETCHED) {
+            if names.len() > 1 {
+                let located = names.iter().filter_map(|name| self.located(name));
+                located.for_each(|(_, schema, key)| schema.prefetch(key, window, now));
+            }
+            all.extend(names.iter().map(|name| self.fetch(name, window, now)));
+        }
+        all
     }
 
     fn counters(&self) -> Counts {

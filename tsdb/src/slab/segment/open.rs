@@ -10,6 +10,9 @@ use crate::slab::words::Words;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// A longer chunk is read when its time comes.
+const MOST_PREFETCHED: usize = 1 << 20;
+
 /// An open segment.
 pub struct Segment {
     path: PathBuf,
@@ -178,15 +181,29 @@ impl Segment {
 
     /// Where a series is, and its bytes, their checksum seen to fit.
     fn chunk(&self, key: Key) -> Result<Option<(Entry, Vec<u8>)>, Error> {
+        let Some(entry) = self.entry(key)? else { return Ok(None) };
+        let mut chunk = Vec::with_capacity(entry.length as usize + WORD);
+        self.checked_chunk(&entry, &mut chunk)?;
+        Ok(Some((entry, chunk)))
+    }
+
+    /// Begins to read what there is of a series, so that the reads of many wait together.
+    pub(crate) fn prefetch(&self, key: Key) {
+        // What is damaged is told by whoever reads it.
+        if let Ok(Some(entry)) = self.entry(key)
+            && entry.length as usize <= MOST_PREFETCHED
+        {
+            self.words.prefetch(entry.offset as usize, entry.length as usize);
+        }
+    }
+
+    fn entry(&self, key: Key) -> Result<Option<Entry>, Error> {
         // The last page whose first key is not beyond this one.
         let Some(page) = self.fences.partition_point(|fence| *fence <= key.order()).checked_sub(1) else {
             return Ok(None);
         };
         let bytes = self.index_page(page)?;
-        let Some(entry) = self.entries_of(page, &bytes).find(|entry| entry.key == key) else { return Ok(None) };
-        let mut chunk = Vec::with_capacity(entry.length as usize + WORD);
-        self.checked_chunk(&entry, &mut chunk)?;
-        Ok(Some((entry, chunk)))
+        Ok(self.entries_of(page, &bytes).find(|entry| entry.key == key))
     }
 
     fn checked_chunk(&self, entry: &Entry, chunk: &mut Vec<u8>) -> Result<(), Error> {
@@ -194,6 +211,9 @@ impl Segment {
             return Err(self.nonsense(entry.key));
         }
         chunk.clear();
+        if entry.length as usize > PAGE {
+            self.words.prefetch(entry.offset as usize, entry.length as usize);
+        }
         self.bytes(entry.offset, entry.length as usize, chunk)?;
         let fits = crc32c::crc32c(chunk) == entry.crc;
         let torn = || Error::corrupt(&self.path, format!("the checksum of the chunk of {:?} does not fit", entry.key));
