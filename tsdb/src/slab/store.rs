@@ -39,6 +39,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+/// Series whose chunks are asked of the disk before the first of them is read.
+const PREFETCHED: usize = 64;
+
 /// When what was committed is handed to the disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SyncPolicy {
@@ -130,8 +133,8 @@ impl SlabStore {
         let disk = Arc::new(FileDisk::open(&path).map_err(Error::io("open", &path))?);
         let (names, damage) = Names::open(disk, &path, |name| found.take(&name, &index))?;
         faults.report_damage(&path, damage);
-        found.settle();
         let (retentions, schemas) = found.open_schemas(root, &faults)?;
+        found.settle(&schemas);
         found.place(&places);
         if !index.attach(&root.join("names.fst"))? {
             index.show_all(&found.shown());
@@ -373,6 +376,18 @@ impl Store for SlabStore {
             self.fill_from_formers(series, &settings, now, fetched)?;
         }
         Ok(fetched)
+    }
+
+    fn fetch_many(&self, names: &[&str], window: Window, now: Timestamp) -> Vec<Result<Option<Fetched>, Error>> {
+        let mut all = Vec::with_capacity(names.len());
+        for names in names.chunks(PREFETCHED) {
+            if names.len() > 1 {
+                let located = names.iter().filter_map(|name| self.located(name));
+                located.for_each(|(_, schema, key)| schema.prefetch(key, window, now));
+            }
+            all.extend(names.iter().map(|name| self.fetch(name, window, now)));
+        }
+        all
     }
 
     fn counters(&self) -> Counts {

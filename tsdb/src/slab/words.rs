@@ -59,6 +59,39 @@ impl Words {
         }
     }
 
+    /// Begins to read a stretch of bytes into the page cache, so that whoever copies it soon waits once and not for each
+    /// page. Only a hint: what fails is read page by page.
+    pub(crate) fn prefetch(&self, at: usize, count: usize) {
+        if let Source::Mapped(map) = &self.source
+            && at.checked_add(count).is_some_and(|end| end <= map.len())
+        {
+            let _ = map.advise_range(Advice::WillNeed, at, count);
+        }
+    }
+
+    /// Appends `count` bytes that begin anywhere.
+    ///
+    /// # Errors
+    /// As [`Words::load`].
+    pub(crate) fn bytes(&self, at: usize, count: usize, out: &mut Vec<u8>) -> io::Result<()> {
+        assert!(at.checked_add(count).is_some_and(|end| end <= self.words * WORD), "the bytes lie within the stretch");
+        let start = out.len();
+        match &self.source {
+            Source::Mapped(map) => {
+                let skipped = at % WORD;
+                let last = (at + count).div_ceil(WORD);
+                (at / WORD..last).for_each(|i| out.extend(word(map, i).load(Ordering::Relaxed).to_ne_bytes()));
+                out.drain(start..start + skipped.min(out.len() - start));
+                out.truncate(start + count);
+                Ok(())
+            }
+            Source::Read { disk, offset } => {
+                out.resize(start + count, 0);
+                disk.read_at(&mut out[start..], offset + at as u64)
+            }
+        }
+    }
+
     /// One page, copied.
     ///
     /// # Errors

@@ -14,6 +14,15 @@ pub(super) struct Columns {
 }
 
 impl Columns {
+    /// A column was given to this series. Where the names know an older one only, that has ended, and so has this.
+    pub fn outdate(&mut self, key: Key) {
+        let index = key.column as usize;
+        if self.generations.get(index).is_some_and(|generation| key.generation.wrapping_sub(*generation) as i16 > 0) {
+            (self.taken[index], self.generations[index]) = (false, key.generation);
+            self.free.retain(|(_, column)| *column != key.column);
+        }
+    }
+
     /// Columns before this one are given to no new series: values lie in some of them that no name is known of.
     pub fn begin_after(&mut self, end: u32) {
         if self.taken.len() < end as usize {

@@ -5,6 +5,7 @@
 use super::columns::Columns;
 use super::late::Late;
 use super::open::OpenSlots;
+use super::reuse::Reuse;
 use super::sealed::Shelf;
 use super::{Faults, OPEN_AFTER, OPEN_BEFORE, Schema, State};
 use crate::error::Error;
@@ -41,6 +42,7 @@ impl Schema {
             shelves.push(Shelf::open(&folder.join(format!("{}s", spans.step.secs())), &faults)?);
         }
         let mut columns = restored(restore, &ring, recovery);
+        let reuse = Reuse::open(&folder.join("reuse.log"), &mut columns, &faults)?;
         let mut columns_end = ring.columns_end(columns.end())?;
         columns_end = shelves.iter().map(|shelf| shelf.columns_end(&faults)).fold(columns_end, u32::max);
         let newest_part = shelves.iter().flat_map(|shelf| &shelf.parts).map(|part| part.seq).max();
@@ -61,6 +63,7 @@ impl Schema {
             late,
             sealed: Arc::new(shelves),
             columns,
+            reuse,
             seq,
             has_unsynced_rows: false,
             has_unsynced_late: false,

@@ -13,6 +13,7 @@ mod import;
 mod late;
 mod merge;
 mod open;
+mod reuse;
 mod seal;
 mod sealed;
 mod view;
@@ -32,6 +33,7 @@ use crate::time::Timestamp;
 use columns::Columns;
 use late::{Late, LatePoint};
 use open::OpenSlots;
+use reuse::Reuse;
 use sealed::Shelf;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -65,6 +67,7 @@ struct State {
     late: Late,
     sealed: Arc<Vec<Shelf>>,
     columns: Columns,
+    reuse: Reuse,
     /// Grows with every commit and every segment.
     seq: u64,
     /// Whether rows were written that are not known to be on the medium.
@@ -116,7 +119,16 @@ impl Schema {
         // What the ring still has to give to a segment would be given in the name of the column's next series.
         let unsealed = self.ring.oldest_from(state.sealed[0].sealed_end);
         let now = unsealed.map_or(now, |oldest| now.min(oldest + self.ring_secs()));
-        state.columns.take(now)
+        let key = state.columns.take(now);
+        if key.generation > 0 {
+            state.reuse.push(key);
+        }
+        key
+    }
+
+    /// Whether a column is a series', and that has not ended.
+    pub fn holds(&self, key: Key) -> bool {
+        self.state().columns.holds(key)
     }
 
     /// A series has ended: its values are gone for readers, its column is given away when the ring has forgotten it.
@@ -152,9 +164,11 @@ impl Schema {
         // Where a slot cannot be sealed, the rows that would take its place wait; everything else is written.
         let sealed = self.seal_before_the_ring_wraps(now);
         let mut state = self.state_mut();
-        let State { late, open, seq, .. } = &mut *state;
+        let State { late, open, seq, reuse, .. } = &mut *state;
         *seq += 1;
         let seq = *seq;
+        // Where it fails, rows are written all the same: a second record beside the names is missing, not a value.
+        let reused = reuse.commit();
         let late_written = late.write();
         let has_moved = late.has_moved();
         let rows_written = match &sealed {
@@ -173,12 +187,16 @@ impl Schema {
             self.ring.forgo_former_rows();
             Ok(())
         };
+        for error in [sealed.as_ref().err(), rows_written.as_ref().err(), late_written.as_ref().err()] {
+            // The first is answered; each is told.
+            error.into_iter().for_each(|error| self.faults.note(error));
+        }
         let bytes = sealed? + rows_written?;
         synced?;
         if has_moved {
             self.state_mut().late.forget_moved(seq);
         }
-        late_written.map(|_| bytes)
+        reused.and(late_written).map(|_| bytes)
     }
 
     /// Returns when everything that was committed is on the medium.

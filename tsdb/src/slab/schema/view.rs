@@ -51,7 +51,7 @@ impl Schema {
         if from > until {
             return Err(Error::BadWindow { from: from.0, until: until.0 });
         }
-        if !self.state().columns.holds(key) {
+        if !self.holds(key) {
             // The ring and the open slots know columns, not series: what lies there may be another's by now.
             return Ok(None);
         }
@@ -86,6 +86,14 @@ impl Schema {
         }
         self.report_torn_pages();
         Ok(Some(Fetched { start, end, step: spans.step, values }))
+    }
+
+    /// Begins to read what segments hold of a series in a window, of the archive that [`Schema::fetch`] would take.
+    pub fn prefetch(&self, key: Key, window: Window, now: Timestamp) {
+        let age = now - window.from;
+        let Some(archive) = self.spans.iter().position(|spans| spans.kept_secs >= age) else { return };
+        let sealed = Arc::clone(&self.state().sealed);
+        sealed[archive].overlapping(window.from, window.until + 1).for_each(|part| part.segment.prefetch(key));
     }
 
     /// A series as it is now, with the late points of a range of time.

@@ -10,13 +10,13 @@ use crate::slab::words::Words;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// A longer chunk is read when its time comes.
+const MOST_PREFETCHED: usize = 1 << 20;
+
 /// An open segment.
 pub struct Segment {
     path: PathBuf,
-    /// Chunks are read by calls: one for a whole chunk, and neighbours come with the system's read-ahead.
-    disk: Arc<FileDisk>,
-    /// The index, mapped: it is asked for a page here and there.
-    index: Words,
+    words: Words,
     stretch: Stretch,
     kind: Kind,
     entries: usize,
@@ -36,23 +36,24 @@ impl Segment {
         if bytes < PAGE as u64 || !bytes.is_multiple_of(WORD as u64) {
             return Err(Error::corrupt(path, format!("a segment does not have {bytes} bytes")));
         }
+        let words = disk.words(0, (bytes / WORD as u64) as usize).map_err(Error::io("map", path))?;
         let mut page = [0; PAGE];
-        disk.read_at(&mut page, 0).map_err(Error::io("read", path))?;
+        words.page(0, &mut page).map_err(Error::io("read", path))?;
         let header = decode(&page).map_err(|why| Error::corrupt(path, why))?;
         let pages = header.entries.div_ceil(PER_PAGE);
         if header.index_at.checked_add((pages * (PAGE + WORD)) as u64) != Some(bytes) {
             return Err(Error::corrupt(path, "it was cut short"));
         }
         let Header { stretch, kind, entries, index_at, .. } = header;
-        let words = pages * PAGE / WORD;
-        let index = Arc::clone(&disk).words(index_at, words).map_err(Error::io("map", path))?;
-        let mut fences = vec![0; pages * WORD];
-        disk.read_at(&mut fences, index_at + (pages * PAGE) as u64).map_err(Error::io("read", path))?;
+        let mut segment =
+            Segment { path: path.to_owned(), words, stretch, kind, entries, index_at, fences: Vec::new() };
+        let mut fences = Vec::new();
+        segment.bytes(index_at + (pages * PAGE) as u64, pages * WORD, &mut fences)?;
         if crc32c::crc32c(&fences) != header.fences_crc {
             return Err(Error::corrupt(path, "the checksum of its fences does not fit"));
         }
-        let fences = fences.as_chunks::<WORD>().0.iter().map(|word| u64::from_le_bytes(*word)).collect();
-        Ok(Segment { path: path.to_owned(), disk, index, stretch, kind, entries, index_at, fences })
+        segment.fences = fences.as_chunks::<WORD>().0.iter().map(|word| u64::from_le_bytes(*word)).collect();
+        Ok(segment)
     }
 
     /// The stretch of time.
@@ -180,15 +181,29 @@ impl Segment {
 
     /// Where a series is, and its bytes, their checksum seen to fit.
     pub(super) fn chunk(&self, key: Key) -> Result<Option<(Entry, Vec<u8>)>, Error> {
+        let Some(entry) = self.entry(key)? else { return Ok(None) };
+        let mut chunk = Vec::with_capacity(entry.length as usize + WORD);
+        self.checked_chunk(&entry, &mut chunk)?;
+        Ok(Some((entry, chunk)))
+    }
+
+    /// Begins to read what there is of a series, so that the reads of many wait together.
+    pub(crate) fn prefetch(&self, key: Key) {
+        // What is damaged is told by whoever reads it.
+        if let Ok(Some(entry)) = self.entry(key)
+            && entry.length as usize <= MOST_PREFETCHED
+        {
+            self.words.prefetch(entry.offset as usize, entry.length as usize);
+        }
+    }
+
+    pub(super) fn entry(&self, key: Key) -> Result<Option<Entry>, Error> {
         // The last page whose first key is not beyond this one.
         let Some(page) = self.fences.partition_point(|fence| *fence <= key.order()).checked_sub(1) else {
             return Ok(None);
         };
         let bytes = self.index_page(page)?;
-        let Some(entry) = self.entries_of(page, &bytes).find(|entry| entry.key == key) else { return Ok(None) };
-        let mut chunk = Vec::new();
-        self.checked_chunk(&entry, &mut chunk)?;
-        Ok(Some((entry, chunk)))
+        Ok(self.entries_of(page, &bytes).find(|entry| entry.key == key))
     }
 
     fn checked_chunk(&self, entry: &Entry, chunk: &mut Vec<u8>) -> Result<(), Error> {
@@ -196,8 +211,10 @@ impl Segment {
             return Err(self.nonsense(entry.key));
         }
         chunk.clear();
-        chunk.resize(entry.length as usize, 0);
-        self.disk.read_at(chunk, entry.offset).map_err(Error::io("read", &self.path))?;
+        if entry.length as usize > PAGE {
+            self.words.prefetch(entry.offset as usize, entry.length as usize);
+        }
+        self.bytes(entry.offset, entry.length as usize, chunk)?;
         let fits = crc32c::crc32c(chunk) == entry.crc;
         let torn = || Error::corrupt(&self.path, format!("the checksum of the chunk of {:?} does not fit", entry.key));
         fits.then_some(()).ok_or_else(torn)
@@ -205,7 +222,8 @@ impl Segment {
 
     pub(super) fn index_page(&self, page: usize) -> Result<[u8; PAGE], Error> {
         let mut bytes = [0; PAGE];
-        self.index.page(page, &mut bytes).map_err(Error::io("read", &self.path))?;
+        let index = self.index_at as usize / PAGE + page;
+        self.words.page(index, &mut bytes).map_err(Error::io("read", &self.path))?;
         let torn = || Error::corrupt(&self.path, format!("the checksum of page {page} of its index does not fit"));
         layout::is_sealed(&bytes).then_some(bytes).ok_or_else(torn)
     }
@@ -217,6 +235,10 @@ impl Segment {
 
     fn nonsense(&self, key: Key) -> Error {
         Error::corrupt(&self.path, format!("the chunk of {key:?} makes no sense"))
+    }
+
+    fn bytes(&self, at: u64, count: usize, out: &mut Vec<u8>) -> Result<(), Error> {
+        self.words.bytes(at as usize, count, out).map_err(Error::io("read", &self.path))
     }
 }
 

@@ -109,12 +109,12 @@ impl Found {
         self.series[id.index()] = (Some(Place::new(name.schema, Key { column, generation })), is_made);
     }
 
-    /// Ends the series whose column the log gives to another: the record of their end was damaged.
-    pub fn settle(&mut self) {
+    /// Ends the series whose column was given to another: the record of their end was damaged.
+    pub fn settle(&mut self, schemas: &[Arc<Schema>]) {
         for (place, is_made) in &mut self.series {
-            let Some(place) = *place else { continue };
-            let newest = self.columns.get(&place.schema).and_then(|columns| columns.get(&place.key().column));
-            *is_made &= newest.is_some_and(|(generation, _)| *generation == place.key().generation);
+            let holds =
+                |place: Place| schemas.get(usize::from(place.schema)).is_some_and(|schema| schema.holds(place.key()));
+            *is_made &= place.is_some_and(holds);
         }
     }
 

@@ -214,11 +214,11 @@ fn a_folder_that_cannot_be_a_store_is_an_error() {
     assert_eq!(known(&store, &name_of(1), (BEGUN, BEGUN), BEGUN).0, []);
 }
 
+/// Series of the threads.
 const SERIES: u32 = 24;
-const SLOTS: i64 = 4_000;
 
-/// Reads a series from anywhere until what was committed last, again and again until all is written.
-fn read_on(store: &SlabStore, committed: &AtomicI64, mut dice: Dice) {
+/// Reads any series from anywhere on: every slot that was committed before is there. The fifth has gaps.
+fn read_until_the_end(store: &SlabStore, committed: &AtomicI64, mut dice: Dice) {
     loop {
         let now = committed.load(Ordering::Acquire);
         if now == i64::MAX {
@@ -228,8 +228,8 @@ fn read_on(store: &SlabStore, committed: &AtomicI64, mut dice: Dice) {
         let from = dice.between(BEGUN + 1, now.max(BEGUN + 1));
         let (values, _) = known(store, &name_of(series), (from, now), now.max(BEGUN + 1));
         let expected = (now - from + 1).max(0) as usize;
-        let read = values.len();
-        assert!(series == 5 || read >= expected, "series {series}: {read} of {expected} from {from} to {now}");
+        let met = values.len();
+        assert!(series == 5 || met >= expected, "series {series}: {met} of {expected} from {from} to {now}");
         assert!(values.iter().all(|(start, value)| *value == value_of(series, *start, 0)), "series {series}");
     }
 }
@@ -237,6 +237,7 @@ fn read_on(store: &SlabStore, committed: &AtomicI64, mut dice: Dice) {
 /// One thread writes and commits, one keeps up, two read: whatever was committed before a read is in it.
 #[test]
 fn readers_and_writers_beside_commits_and_upkeep_see_whole_values() {
+    const SLOTS: i64 = 4_000;
     let folder = tempfile::tempdir().expect("a folder");
     let store = open(folder.path(), "1s:6h,10s:1d");
     let committed = AtomicI64::new(BEGUN);
@@ -265,7 +266,7 @@ fn readers_and_writers_beside_commits_and_upkeep_see_whole_values() {
             }
         });
         for reader in 0..2u64 {
-            scope.spawn(move || read_on(store, committed, Dice(77 + reader)));
+            scope.spawn(move || read_until_the_end(store, committed, Dice(77 + reader)));
         }
     });
     let now = BEGUN + SLOTS;
