@@ -36,6 +36,11 @@ impl Columns {
         self.taken.len() as u32
     }
 
+    /// Whether a column may be given to another series.
+    pub fn has_free(&self, now: Timestamp) -> bool {
+        self.free.front().is_some_and(|(free_from, _)| *free_from < now)
+    }
+
     /// A column for a new series: one whose former series has left the ring at `now`, else one more.
     pub fn take(&mut self, now: Timestamp) -> Key {
         match self.free.front() {

@@ -117,8 +117,12 @@ impl Schema {
     pub fn take_column(&self, now: Timestamp) -> Key {
         let mut state = self.state_mut();
         // What the ring still has to give to a segment would be given in the name of the column's next series.
-        let unsealed = self.ring.oldest_from(state.sealed[0].sealed_end);
-        let now = unsealed.map_or(now, |oldest| now.min(oldest + self.ring_secs()));
+        let now = if state.columns.has_free(now) {
+            let unsealed = self.ring.oldest_from(state.sealed[0].sealed_end);
+            unsealed.map_or(now, |oldest| now.min(oldest + self.ring_secs()))
+        } else {
+            now
+        };
         let key = state.columns.take(now);
         if key.generation > 0 {
             state.reuse.push(key);
