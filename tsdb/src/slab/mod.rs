@@ -4,7 +4,7 @@
 //! In reading order: `layout` is the bytes of a ring file, `row` one row while it is filled, `disk` the file below,
 //! `words` how a ring is read, `ring` the whole of it; `frames` is a log of checksummed records, `names` the one that
 //! says which series there are; `codec` is a series' stretch of slots as bytes, `segment` a file of such stretches, sealed;
-//! `rolled` is what a coarser archive keeps of finer values.
+//! `rolled` is what a coarser archive keeps of finer values. `check`, `backup` and its `manifest` work on a store's files alone.
 //!
 //! Invariants: room is reserved before it is written or mapped, nothing is ever stored through a mapping, and a page whose
 //! checksum does not fit is counted and never served.

@@ -1,6 +1,6 @@
 //! `kymo store backup`: a copy of the store, which a server may write to meanwhile.
 
-use super::DataArgs;
+use super::{DataArgs, say};
 use anyhow::Result;
 use clap::Args;
 use std::path::PathBuf;
@@ -18,6 +18,6 @@ pub struct BackupArgs {
 
 pub fn run(args: &BackupArgs) -> Result<ExitCode> {
     let done = tsdb::slab::backup(&args.data.folder()?, &args.target)?;
-    println!("{} files, {} bytes, {} of them links", done.files, done.bytes, done.linked);
+    say(&format!("{} files, {} bytes, {} of them links", done.files, done.bytes, done.linked));
     Ok(ExitCode::SUCCESS)
 }

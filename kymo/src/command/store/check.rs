@@ -1,6 +1,6 @@
 //! `kymo store check`: says of each damaged file what is wrong with it; 1 when there is one.
 
-use super::{DataArgs, unlocked};
+use super::{DataArgs, say, unlocked};
 use anyhow::Result;
 use clap::Args;
 use std::path::Path;
@@ -21,8 +21,8 @@ pub fn run(args: &CheckArgs) -> Result<ExitCode> {
 pub fn tell(folder: &Path) -> Result<ExitCode> {
     let checked = tsdb::slab::check(folder).map_err(|error| unlocked(error, folder))?;
     for (path, why) in &checked.damaged {
-        println!("{}: {why}", path.display());
+        say(&format!("{}: {why}", path.display()));
     }
-    println!("{} files, {} damaged", checked.files, checked.damaged.len());
+    say(&format!("{} files, {} damaged", checked.files, checked.damaged.len()));
     Ok(if checked.damaged.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

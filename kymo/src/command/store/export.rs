@@ -1,6 +1,6 @@
 //! `kymo store export`: every series as a whisper file that whisper's own tools, carbon and graphite-web read.
 
-use super::{DataArgs, RulesArgs};
+use super::{DataArgs, RulesArgs, say};
 use anyhow::{Context, Result};
 use clap::Args;
 use std::fs;
@@ -41,7 +41,7 @@ pub fn run(args: &ExportArgs) -> Result<ExitCode> {
             }
         }
     }
-    println!("{written} files written, {failed} series left out");
+    say(&format!("{written} files written, {failed} series left out"));
     let damaged = store.counters().of("damaged_reads");
     if damaged > 0 {
         eprintln!("{damaged} reads met damage and gave gaps: see `kymo store check`");

@@ -1,6 +1,6 @@
 //! `kymo store import`: a tree of whisper files, taken in as it is. A file that cannot be read is named and left out.
 
-use super::{DataArgs, RulesArgs};
+use super::{DataArgs, RulesArgs, say};
 use crate::clock;
 use crate::command::whisper::walk::{is_whisper, walk};
 use anyhow::{Context, Result, bail, ensure};
@@ -92,7 +92,7 @@ pub fn run(args: &ImportArgs) -> Result<ExitCode> {
     })?;
     let series = import.finish()?;
     store.upkeep(now)?;
-    outcome.tell(series, args)?;
+    outcome.tell(series, args);
     if let Some(path) = &args.write_aggregation {
         outcome.write_aggregation(&rules, path)?;
     }
@@ -122,40 +122,39 @@ impl Outcome {
         }
     }
 
-    fn tell(&self, series: u64, args: &ImportArgs) -> Result<()> {
-        println!("{series} series imported, {} files left out", self.left_out);
+    fn tell(&self, series: u64, args: &ImportArgs) {
+        say(&format!("{series} series imported, {} files left out", self.left_out));
         if self.hashed > 0 {
-            println!(
+            say(&format!(
                 "{} tagged series lie under a hash alone; they are found by that, and by their whole name",
                 self.hashed
-            );
+            ));
         }
         if self.other_retention > 0 {
-            println!("{} series keep other archives than the rules give to new ones", self.other_retention);
+            say(&format!("{} series keep other archives than the rules give to new ones", self.other_retention));
         }
         if self.foreign > 0 {
-            println!(
+            say(&format!(
                 "{} files have a method that only go-whisper knows; what is rolled up anew follows the rules",
                 self.foreign
-            );
+            ));
         }
         if !self.unlike.is_empty() {
-            println!(
+            say(&format!(
                 "{} files have another method or x-files factor than the rules, which decide what is rolled up anew:",
                 self.unlike.len()
-            );
+            ));
             let mut counts = std::collections::BTreeMap::new();
             for (_, rollup, factor) in &self.unlike {
                 *counts.entry(format!("{rollup}, {factor}")).or_insert(0_u64) += 1;
             }
             for (which, count) in counts {
-                println!("  {count} of {which}");
+                say(&format!("  {count} of {which}"));
             }
             if args.write_aggregation.is_none() {
-                println!("  --write-aggregation FILE writes rules that agree with the files");
+                say("  --write-aggregation FILE writes rules that agree with the files");
             }
         }
-        Ok(())
     }
 
     fn write_aggregation(&self, rules: &Rules, path: &Path) -> Result<()> {

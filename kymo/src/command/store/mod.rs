@@ -15,6 +15,7 @@ use crate::config::pipeline::{read_rules, store_limits};
 use crate::config::{Settings, own_store};
 use anyhow::{Context, Result, anyhow};
 use clap::{Args, Subcommand};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tsdb::{Error, Rules, SlabStore};
@@ -121,6 +122,11 @@ impl DataArgs {
         let opened = SlabStore::open(&folder, self.rules(rules)?, store_limits(&settings), settings.sync);
         opened.map_err(|error| unlocked(error, &folder))
     }
+}
+
+/// Prints a line; whoever does not read any more does not want it.
+fn say(text: &str) {
+    let _ = writeln!(io::stdout(), "{text}");
 }
 
 /// Says of a store that is in use what to do about it.

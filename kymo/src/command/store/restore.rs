@@ -1,7 +1,7 @@
 //! `kymo store restore`: a store made of a backup. Every file is compared with the backup's list first, and the store is
 //! checked when it is there.
 
-use super::check;
+use super::{check, say};
 use crate::config::own_store;
 use anyhow::Result;
 use clap::Args;
@@ -22,6 +22,6 @@ pub struct RestoreArgs {
 pub fn run(args: &RestoreArgs) -> Result<ExitCode> {
     let folder = own_store(&args.data);
     let files = tsdb::slab::restore(&args.backup, &folder)?;
-    println!("{files} files restored to {}", folder.display());
+    say(&format!("{files} files restored to {}", folder.display()));
     check::tell(&folder)
 }

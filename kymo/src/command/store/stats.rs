@@ -1,6 +1,6 @@
 //! `kymo store stats`: how much there is of what, for people or as JSON.
 
-use super::{DataArgs, RulesArgs};
+use super::{DataArgs, RulesArgs, say};
 use anyhow::Result;
 use clap::Args;
 use jiff::Timestamp as Moment;
@@ -49,7 +49,7 @@ pub fn run(args: &StatsArgs) -> Result<ExitCode> {
     let retentions = store.stats()?.iter().map(RetentionTold::of).collect();
     let told = Told { series: store.shown_count(), retentions };
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&told)?);
+        say(&serde_json::to_string_pretty(&told)?);
     } else {
         told.print();
     }
@@ -84,19 +84,19 @@ impl RetentionTold {
 
 impl Told {
     fn print(&self) {
-        println!("{} series", self.series);
+        say(&format!("{} series", self.series));
         for retention in &self.retentions {
-            println!("\n{}", retention.retention);
-            println!("  columns      {}", retention.columns);
-            println!("  ring         {} bytes", retention.ring_bytes);
-            println!("  late points  {}", retention.late_points);
+            say(&format!("\n{}", retention.retention));
+            say(&format!("  columns      {}", retention.columns));
+            say(&format!("  ring         {} bytes", retention.ring_bytes));
+            say(&format!("  late points  {}", retention.late_points));
             if let (Some(oldest), Some(newest)) = (retention.oldest, retention.newest) {
-                println!("  values       {} to {}", moment(oldest), moment(newest));
+                say(&format!("  values       {} to {}", moment(oldest), moment(newest)));
             }
             for archive in &retention.archives {
                 let each = archive.bytes_per_point.map_or(String::new(), |bytes| format!(", {bytes:.2} bytes each"));
                 let ArchiveTold { archive, segments, bytes, points, .. } = archive;
-                println!("  {archive:<12} {segments} segments, {bytes} bytes, {points} values{each}");
+                say(&format!("  {archive:<12} {segments} segments, {bytes} bytes, {points} values{each}"));
             }
         }
     }
