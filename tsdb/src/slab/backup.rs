@@ -11,7 +11,8 @@
 //!   two rows would have changed during the look.
 //! - segments: linked until two listings in a row are alike and every link was made, finest archives first.
 //! - names: appended to before the first value of a series is committed, so a copy that is made last names every column.
-//!   A retention that comes up meanwhile is copied too, and the names once more behind it.
+//!   A retention that comes up meanwhile is copied too, and the names once more behind it. The same holds for the log of
+//!   reused columns, which is copied after the rows that it speaks of.
 
 use super::check::{is_segment, listed, schemas};
 use super::disk::{Disk, FileDisk};
@@ -95,6 +96,9 @@ fn back_up_schema(
     let ring = name.join("ring");
     copy_ring(&root.join(&ring), &target.join(&ring))?;
     paths.insert(ring);
+    if copy_log(root, &name.join("reuse.log"), target)? {
+        paths.insert(name.join("reuse.log"));
+    }
     for step in steps {
         let folder = name.join(format!("{step}s"));
         make_folder(&target.join(&folder))?;

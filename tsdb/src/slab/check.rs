@@ -108,11 +108,13 @@ impl Checked {
         named: &HashSet<(u16, Key)>,
     ) -> Result<(), Error> {
         self.note(&folder.join("ring"), whole_ring);
-        self.note(&folder.join("late.log"), |path| {
-            let disk = FileDisk::open_sealed(path).map_err(Error::io("open", path))?;
-            let (.., damage) = Frames::scan(&disk, |_| {}).map_err(Error::io("read", path))?;
-            whole_log(path, damage)
-        });
+        for log in ["late.log", "reuse.log"] {
+            self.note(&folder.join(log), |path| {
+                let disk = FileDisk::open_sealed(path).map_err(Error::io("open", path))?;
+                let (.., damage) = Frames::scan(&disk, |_| {}).map_err(Error::io("read", path))?;
+                whole_log(path, damage)
+            });
+        }
         for step in steps {
             for path in listed(&folder.join(format!("{step}s")))?.into_iter().filter(|path| is_segment(path)) {
                 self.note(&path, |path| {
