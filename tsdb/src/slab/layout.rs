@@ -71,6 +71,13 @@ pub(crate) fn row_bytes(shard: usize) -> usize {
     PAGE + columns(shard) * WORD
 }
 
+/// Where a shard's row begins when those of all shards lie one after the other.
+#[inline]
+pub(crate) fn row_offset(shard: usize) -> usize {
+    let small = shard.min(SMALL_SHARDS);
+    small * row_bytes(0) + (shard - small) * row_bytes(SMALL_SHARDS)
+}
+
 /// More slots than any retention has, and few enough that no sum of bytes overflows.
 const MOST_SLOTS: u32 = 1 << 24;
 /// Rows beyond the slots kept: for slots that are written again while their former row must stay.

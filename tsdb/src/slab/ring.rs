@@ -12,7 +12,7 @@ use crate::gap::GAP;
 use crate::time::Timestamp;
 use shard::Shard;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering, fence};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
 
@@ -27,6 +27,8 @@ pub struct Ring {
     /// Grows at its end only; the lock is held for a push, and for copying one pointer.
     shards: RwLock<Vec<Arc<Shard>>>,
     torn_pages: AtomicU64,
+    /// The start of the newest slot that was ever written; `i64::MIN` when none was.
+    newest: AtomicI64,
 }
 
 /// What was found when a ring was opened.
@@ -70,8 +72,14 @@ impl Ring {
                 return Err(Error::corrupt(path, format!("it holds {found:?}, and {geometry:?} was asked for")));
             }
         }
-        let ring =
-            Ring { disk, path: path.to_owned(), geometry, shards: RwLock::default(), torn_pages: AtomicU64::new(0) };
+        let ring = Ring {
+            disk,
+            path: path.to_owned(),
+            geometry,
+            shards: RwLock::default(),
+            torn_pages: AtomicU64::new(0),
+            newest: AtomicI64::new(i64::MIN),
+        };
         let whole = |shard: usize| geometry.extent_at(shard + 1) <= bytes;
         for shard in (0..).take_while(|&shard| whole(shard)) {
             let opened = ring.open_shard(shard)?;
@@ -268,7 +276,8 @@ impl Ring {
 
     /// The newest slot.
     pub(crate) fn newest(&self) -> Option<Timestamp> {
-        (0..self.len()).filter_map(|shard| self.shard(shard)?.newest_start()).max()
+        let newest = self.newest.load(Ordering::Acquire);
+        (newest != i64::MIN).then_some(Timestamp(newest))
     }
 
     /// Gives up the former rows of slots that were written again, though the newer are not known to be on the medium.
@@ -383,6 +392,7 @@ impl Ring {
         let offset = self.geometry.extent_at(shard) + (row * layout::row_bytes(shard)) as u64;
         self.disk.write_at(bytes, offset).map_err(self.wrong("write"))?;
         opened.publish(self.geometry, row, start, flush);
+        self.newest.fetch_max(start.0, Ordering::Release);
         Ok(bytes.len() as u64)
     }
 
@@ -428,6 +438,9 @@ impl Ring {
         recovery.rows += found.len() as u64;
         let newest = found.iter().map(|(header, _)| (header.start, header.flush)).max();
         recovery.newest = recovery.newest.max(newest);
+        if let Some((newest, _)) = newest {
+            self.newest.fetch_max(newest.0, Ordering::Release);
+        }
         recovery.last_flush = found.iter().map(|(header, _)| header.flush).fold(recovery.last_flush, u64::max);
         // In the order in which they were written, so that each takes the place of the one before.
         found.sort_unstable_by_key(|(header, _)| header.flush);
