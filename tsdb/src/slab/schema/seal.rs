@@ -224,7 +224,7 @@ impl Schema {
         for ((archive, span), columns) in folded {
             state.late.forget(*archive, *span, columns);
         }
-        if has_folded {
+        if has_folded || state.late.is_stale() {
             state.late.rewrite()?;
         }
         Ok(!is_empty)
