@@ -47,7 +47,7 @@ impl Schema {
         columns_end = shelves.iter().map(|shelf| shelf.columns_end(&faults)).fold(columns_end, u32::max);
         let newest_part = shelves.iter().flat_map(|shelf| &shelf.parts).map(|part| part.seq).max();
         let mut seq = recovery.last_flush.max(newest_part.unwrap_or(0));
-        let (late, damage) = Late::open(&folder.join("late.log"), &spans, |point, came| {
+        let (mut late, damage) = Late::open(&folder.join("late.log"), &spans, |point, came| {
             seq = seq.max(came);
             columns_end = columns_end.max(point.key.column.saturating_add(1));
             // A row that cannot be read holds nothing: then the point is as late as before.
@@ -57,6 +57,10 @@ impl Schema {
         })?;
         columns.begin_after(columns_end);
         faults.report_damage(&folder.join("late.log"), damage);
+        if late.is_stale() {
+            // Where there is no room for it now, there will be when the next segment is written.
+            let _ = late.rewrite(seq).inspect_err(|error| faults.note(error));
+        }
         let fold_since = (late.len() > 0).then_some(Timestamp(0));
         let state = State {
             open: OpenSlots::default(),

@@ -76,6 +76,9 @@ pub(super) struct Late {
     points: usize,
     /// Taken into the rows of their slots by such a commit or a later one, and not known to be safe there.
     moved: Vec<(u64, LatePoint)>,
+    /// Whether the log holds points that lie in rows. When these have left the ring, nobody could tell that the points are
+    /// older than what segments hold: so it is written anew before.
+    is_stale: bool,
 }
 
 /// Points that may wait in memory, 16 bytes each: beyond them the disk has been full for long, or upkeep cannot follow.
@@ -92,10 +95,12 @@ impl Late {
         let (log, damage) = open_log(path, |payload| found.extend(payload.as_chunks::<POINT>().0.iter().map(decode)))?;
         let (batch, schedule) = (Vec::new(), schedule.to_vec());
         let (path, spans) = (path.to_owned(), BTreeMap::new());
-        let mut late = Late { path, log, batch, schedule, spans, points: 0, moved: Vec::new() };
+        let mut late = Late { path, log, batch, schedule, spans, points: 0, moved: Vec::new(), is_stale: false };
         for (point, seq) in found {
             if belongs(&point, seq) {
                 late.keep(point);
+            } else {
+                late.is_stale = true;
             }
         }
         Ok((late, damage))
@@ -190,8 +195,14 @@ impl Late {
         }
         taken.sort_by_key(|(start, ..)| *start);
         self.points -= taken.len();
+        self.is_stale |= !taken.is_empty();
         self.tidy((0, span));
         taken
+    }
+
+    /// Whether the log holds points that lie in rows, too.
+    pub fn is_stale(&self) -> bool {
+        self.is_stale
     }
 
     /// Whether points were taken into rows that are not known to be safe.
@@ -271,6 +282,7 @@ impl Late {
         fs::rename(&beside, &self.path).map_err(Error::io("rename", &beside))?;
         // From here on the former log has no name: nothing may be written to it, whatever the sync says.
         (self.log, self.batch) = (log, Vec::new());
+        self.is_stale = self.has_moved();
         let folder = self.path.parent().unwrap_or(Path::new("."));
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))
     }

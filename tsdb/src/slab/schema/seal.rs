@@ -229,8 +229,12 @@ impl Schema {
         }
         shelf.sealed_end = shelf.sealed_end.max(sealed_end);
         state.sealed = Arc::new(sealed);
+        let mut is_folded = false;
         if let Some((span, points)) = late.filter(|(_, points)| points.columns().next().is_some()) {
             state.late.forget(archive as u8, span, &points);
+            is_folded = true;
+        }
+        if is_folded || state.late.is_stale() {
             let seq = state.seq;
             state.late.rewrite(seq)?;
         }
