@@ -43,6 +43,6 @@ pub use rollup::Rollup;
 pub use schema::{Rules, Settings};
 pub use sketch::SketchKind;
 pub use slab::{Quota, SlabOptions, SlabStore, SyncPolicy};
-pub use store::{Fetched, Node, Point, Store, WriteReport};
+pub use store::{Fetched, FetchedSketches, Node, Point, SketchPoint, Store, WriteReport};
 pub use time::{Step, Timestamp, Window};
 pub use whisper_store::{StoreLimits, WhisperStore};

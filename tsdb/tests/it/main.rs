@@ -3,6 +3,7 @@
 
 mod find;
 mod model;
+mod sketches;
 mod store;
 mod tags;
 mod whisper_conformance;

@@ -3,6 +3,7 @@
 //!
 //! In reading order: `open`, `late` and `sealed` are the three places, `columns` who owns which column, `view` a series
 //! as readers see it, `seal` the way from the ring to segments, `fold` the way of the late, `merge` many segments made one.
+//! `sketches` are beside all that: they have columns, for their keys, and no values there.
 
 mod columns;
 mod faults;
@@ -12,9 +13,11 @@ mod merge;
 mod open;
 mod seal;
 mod sealed;
+mod sketches;
 mod view;
 
 pub(crate) use faults::Faults;
+pub(crate) use sketches::{Slots, merge_stored};
 
 use super::disk::FileDisk;
 use super::layout::Geometry;
@@ -25,11 +28,12 @@ use super::spans::Spans;
 use crate::error::Error;
 use crate::gap::is_gap;
 use crate::retention::Retention;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, Window};
 use columns::Columns;
 use late::{Late, LatePoint};
 use open::OpenSlots;
 use sealed::Shelf;
+use sketches::Sketches;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -51,6 +55,7 @@ pub(crate) struct Schema {
     spans: Vec<Spans>,
     ring: Ring,
     state: RwLock<State>,
+    sketches: Sketches,
     /// Held while segments are written, by one at a time.
     upkeep: Mutex<()>,
     faults: Arc<Faults>,
@@ -151,6 +156,7 @@ impl Schema {
                 format!("{} bytes are no points", damage.skipped_bytes),
             ));
         }
+        let sketches = Sketches::open(folder, spans.clone(), |key| columns.holds(key), Arc::clone(&faults))?;
         let fold_since = (late.len() > 0).then_some(Timestamp(0));
         let state = State {
             open: OpenSlots::default(),
@@ -164,7 +170,7 @@ impl Schema {
         };
         let state = RwLock::new(state);
         let folder = folder.to_owned();
-        Ok((Schema { retention, folder, spans, ring, state, upkeep: Mutex::new(()), faults }, recovery))
+        Ok((Schema { retention, folder, spans, ring, state, sketches, upkeep: Mutex::new(()), faults }, recovery))
     }
 
     /// A column for a new series.
@@ -178,6 +184,8 @@ impl Schema {
         let ring_secs = i64::from(self.ring.geometry().slots + 2) * i64::from(self.spans[0].step.secs());
         state.columns.leave(key, now + ring_secs);
         state.late.forget_series(key);
+        drop(state);
+        self.sketches.end_series(key);
     }
 
     /// Takes points; readers see them when the writer is dropped.
@@ -196,6 +204,7 @@ impl Schema {
     /// # Errors
     /// The disk is full, or the system refuses; then nothing is lost yet, and the next commit tries again.
     pub fn commit(&self, now: Timestamp, sync: bool) -> Result<Committed, Error> {
+        let sketches = self.sketches.write();
         let mut committed = Committed { bytes: self.seal_before_the_ring_wraps(now)?, slots_lost: 0 };
         let mut state = self.state_mut();
         let state_ref = &mut *state;
@@ -216,7 +225,7 @@ impl Schema {
         } else {
             self.ring.forgo_former_rows();
         }
-        written.map(|()| committed)
+        written.and(sketches).map(|()| committed)
     }
 
     /// Returns when everything that was committed is on the medium.
@@ -229,6 +238,7 @@ impl Schema {
             let late = std::mem::take(&mut state.has_unsynced_late);
             (late, std::mem::take(&mut state.has_unsynced_rows), state.late.disk())
         };
+        let sketches = self.sketches.sync();
         let synced = (|| {
             if late {
                 log.sync().map_err(Error::io("sync", &self.folder.join("late.log")))?;
@@ -239,7 +249,21 @@ impl Schema {
             let mut state = self.state_mut();
             state.has_unsynced_late |= late;
             state.has_unsynced_rows |= rows;
-        })
+        })?;
+        sketches
+    }
+
+    /// Takes the stored form of a sketch.
+    pub fn put_sketch(&self, now: Timestamp, key: Key, at: Timestamp, stored: &[u8]) -> Put {
+        self.sketches.put(now, key, at, stored)
+    }
+
+    /// The stored sketches of a series in a window, as [`Schema::fetch`] has its values.
+    ///
+    /// # Errors
+    /// The window ends before it begins.
+    pub fn fetch_sketches(&self, key: Key, window: Window, now: Timestamp) -> Result<Option<Slots>, Error> {
+        self.sketches.fetch(key, window, now)
     }
 
     fn state(&self) -> RwLockReadGuard<'_, State> {

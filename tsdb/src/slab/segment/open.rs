@@ -167,7 +167,7 @@ impl Segment {
     }
 
     /// Where a series is, and its bytes, their checksum seen to fit.
-    fn chunk(&self, key: Key) -> Result<Option<(Entry, Vec<u8>)>, Error> {
+    pub(super) fn chunk(&self, key: Key) -> Result<Option<(Entry, Vec<u8>)>, Error> {
         // The last page whose first key is not beyond this one.
         let Some(page) = self.fences.partition_point(|fence| *fence <= key.order()).checked_sub(1) else {
             return Ok(None);
@@ -203,7 +203,7 @@ impl Segment {
         bytes.as_chunks::<ENTRY>().0[..count].iter().map(Entry::decode)
     }
 
-    fn nonsense(&self, key: Key) -> Error {
+    pub(super) fn nonsense(&self, key: Key) -> Error {
         Error::corrupt(&self.path, format!("the chunk of {key:?} makes no sense"))
     }
 
@@ -212,7 +212,7 @@ impl Segment {
     }
 }
 
-fn take_length(bytes: &[u8]) -> Option<(usize, &[u8])> {
+pub(super) fn take_length(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let mut length = 0;
     for (i, byte) in bytes.iter().take(4).enumerate() {
         length |= usize::from(byte & 0x7f) << (7 * i);
