@@ -6,7 +6,7 @@ use tsdb::sketch::{Percentile, Sketch, leaves_of};
 pub fn run(bytes: &[u8]) {
     let Some(sketch) = Sketch::decode(bytes) else { return };
     let percentiles: Vec<_> = ["90", "99.9", "-10", "0"].iter().filter_map(|text| Percentile::parse(text)).collect();
-    for leaf in leaves_of(sketch.kind(), &percentiles) {
+    for leaf in leaves_of(sketch.kind().family(), &percentiles) {
         assert!(leaf.value(&sketch, 10.0).is_none_or(f64::is_finite), "{leaf}");
     }
     let mut merged = sketch.clone();

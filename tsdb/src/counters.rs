@@ -47,6 +47,8 @@ pub struct Counters {
     pub dropped_failed: Counter,
     /// Points given to a store that is open for reading only.
     pub dropped_read_only: Counter,
+    /// Sketches given to a store that keeps none, or to a series of the other kind.
+    pub dropped_kind: Counter,
     /// Segments of a slab store that were removed before their time, to keep its bytes.
     pub segments_removed: Counter,
     /// Names refused, and new names beyond the limit of series.
@@ -68,6 +70,7 @@ impl Counters {
         self.dropped_quota.add(report.dropped_quota);
         self.dropped_failed.add(report.dropped_failed);
         self.dropped_read_only.add(report.dropped_read_only);
+        self.dropped_kind.add(report.dropped_kind);
     }
 
     /// All of them as they are now.
@@ -85,6 +88,7 @@ impl Counters {
             ("dropped_quota", self.dropped_quota.value()),
             ("dropped_failed", self.dropped_failed.value()),
             ("dropped_read_only", self.dropped_read_only.value()),
+            ("dropped_kind", self.dropped_kind.value()),
             ("names_refused", self.names_refused.value()),
             ("listings_failed", self.listings_failed.value()),
         ])
@@ -126,12 +130,13 @@ mod tests {
             dropped_quota: 512,
             dropped_failed: 128,
             dropped_read_only: 256,
+            dropped_kind: 1024,
         };
         counters.count(&report);
         counters.names_refused.add(3);
         let counts = counters.all();
         assert_eq!((counts.of("points_written"), counts.of("files_created"), counts.of("dropped_full")), (1, 2, 64));
-        assert_eq!((counts.dropped(), report.dropped()), (1020, 1020));
+        assert_eq!((counts.dropped(), report.dropped()), (2044, 2044));
         assert_eq!(counts.of("names_refused"), 3);
         assert_eq!(counts.of("bridges_crossed"), 0);
     }

@@ -44,6 +44,6 @@ pub use schema::{Rules, Settings};
 pub use sketch::SketchKind;
 pub use slab::{ArchiveStats, Exported, Import, Imported, RetentionStats};
 pub use slab::{Quota, SlabOptions, SlabStore, SyncPolicy};
-pub use store::{Fetched, Node, Point, Store, WriteReport};
+pub use store::{Fetched, FetchedSketches, Node, Point, SketchPoint, Store, WriteReport};
 pub use time::{Step, Timestamp, Window};
 pub use whisper_store::{StoreLimits, WhisperStore};

@@ -6,6 +6,7 @@ use crate::catalogue::SeriesId;
 use crate::counters::Counts;
 use crate::error::Error;
 use crate::retention::Archive;
+use crate::sketch::{Sketch, SketchKind};
 use crate::time::{Step, Timestamp, Window};
 use std::sync::Arc;
 
@@ -77,6 +78,35 @@ pub trait Store: Send + Sync {
         names.iter().map(|name| self.fetch(name, window, now)).collect()
     }
 
+    /// The sketch that the rules ask for under this name; `None` where values are kept.
+    fn sketch_of(&self, _name: &str) -> Option<SketchKind> {
+        None
+    }
+
+    /// Writes sketches of any series in any order, a whole flush of them; of several in one slot the last given stays. A
+    /// series is of sketches from its first one on. Stores that keep none count them as dropped.
+    fn write_sketches(&self, _now: Timestamp, sketches: &[SketchPoint<'_>]) -> WriteReport {
+        WriteReport { dropped_kind: sketches.len() as u64, ..WriteReport::default() }
+    }
+
+    /// The series of sketches that a pattern of Graphite's matches, sorted. [`Store::find`] has each as a branch, with the
+    /// leaves that are computed from it.
+    ///
+    /// # Errors
+    /// The pattern stands for more than the limits allow.
+    fn find_sketches(&self, _pattern: &str) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
+    }
+
+    /// The sketches of a window, by the name of their series or of one of its leaves, in the slots that
+    /// [`Store::fetch`] has for a leaf; `None` where it has none.
+    ///
+    /// # Errors
+    /// As [`Store::fetch`].
+    fn fetch_sketches(&self, _name: &str, _window: Window, _now: Timestamp) -> Result<Option<FetchedSketches>, Error> {
+        Ok(None)
+    }
+
     /// What the store counted since it was opened.
     fn counters(&self) -> Counts;
 
@@ -134,6 +164,22 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         S::fetch_many(self, names, window, now)
     }
 
+    fn sketch_of(&self, name: &str) -> Option<SketchKind> {
+        S::sketch_of(self, name)
+    }
+
+    fn write_sketches(&self, now: Timestamp, sketches: &[SketchPoint<'_>]) -> WriteReport {
+        S::write_sketches(self, now, sketches)
+    }
+
+    fn find_sketches(&self, pattern: &str) -> Result<Vec<String>, Error> {
+        S::find_sketches(self, pattern)
+    }
+
+    fn fetch_sketches(&self, name: &str, window: Window, now: Timestamp) -> Result<Option<FetchedSketches>, Error> {
+        S::fetch_sketches(self, name, window, now)
+    }
+
     fn counters(&self) -> Counts {
         S::counters(self)
     }
@@ -152,6 +198,17 @@ pub struct Point {
     pub at: Timestamp,
     /// The value.
     pub value: f64,
+}
+
+/// One sketch of one series.
+#[derive(Clone, Copy, Debug)]
+pub struct SketchPoint<'a> {
+    /// Whose.
+    pub series: SeriesId,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub sketch: &'a Sketch,
 }
 
 /// What became of the points of one call.
@@ -177,6 +234,8 @@ pub struct WriteReport {
     pub dropped_failed: u64,
     /// Points given to a store that is open for reading only.
     pub dropped_read_only: u64,
+    /// Sketches given to a store that keeps none, or to a series of the other kind.
+    pub dropped_kind: u64,
 }
 
 impl WriteReport {
@@ -190,6 +249,7 @@ impl WriteReport {
             + self.dropped_quota
             + self.dropped_failed
             + self.dropped_read_only
+            + self.dropped_kind
     }
 
     pub(crate) fn drop_for(&mut self, error: &Error, points: u64) {
@@ -224,4 +284,17 @@ pub struct Fetched {
     pub step: Step,
     /// The values; [`GAP`](crate::GAP) where nothing was written.
     pub values: Vec<f64>,
+}
+
+/// Sketches of one archive, one per step, in their stored form: decoded they take ten times the room.
+#[derive(Clone, Debug)]
+pub struct FetchedSketches {
+    /// The moment of the first.
+    pub start: Timestamp,
+    /// The end, exclusive.
+    pub end: Timestamp,
+    /// From one to the next.
+    pub step: Step,
+    /// What [`Sketch::decode`] reads; `None` where nothing was written.
+    pub stored: Vec<Option<Vec<u8>>>,
 }

@@ -57,7 +57,9 @@ impl Plan {
         warnings.extend(rules.warnings().iter().cloned());
         warnings.extend(coarser_than_flushes(&rules, step));
         let (store, http) = (store_limits(settings), http_limits(settings));
-        let slab = slab_options(settings);
+        let mut slab = slab_options(settings);
+        slab.percentiles =
+            agent.flush.timers.percentiles.iter().filter_map(|percentile| percentile.of_sketches()).collect();
         Ok(Plan { agent, rules, store, slab, http, interval, step, telling, warnings })
     }
 }

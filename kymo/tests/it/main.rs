@@ -13,6 +13,7 @@ mod pipeline;
 mod ports;
 mod proxy;
 mod running;
+mod sketches;
 mod statsd_cases;
 mod store_commands;
 mod tidy;

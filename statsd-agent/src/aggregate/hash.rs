@@ -3,12 +3,13 @@
 
 use crate::wire::Kind;
 use std::hash::{BuildHasher, RandomState};
+use tsdb::sketch::member_hash;
 
 /// The keys, random for each agent and shared by its receivers, whose sets must agree on digests.
 #[derive(Clone)]
 pub struct Seeds {
     names: [u64; 2],
-    members: [RandomState; 2],
+    members: RandomState,
 }
 
 impl Seeds {
@@ -16,7 +17,7 @@ impl Seeds {
     pub fn random() -> Seeds {
         let source = RandomState::new();
         let names = [source.hash_one(1u8), source.hash_one(2u8) | 1];
-        Seeds { names, members: [RandomState::new(), RandomState::new()] }
+        Seeds { names, members: RandomState::new() }
     }
 
     /// The hash of a name under its kind: a multiplication for each 16 bytes.
@@ -40,9 +41,9 @@ impl Seeds {
         fold(fold(low ^ second, high ^ hash), first ^ second)
     }
 
-    /// The digest that stands for a member of a set.
+    /// The digest that stands for a member of a set: half of it keyed, half of it the hash that sketches count members by.
     pub fn member(&self, bytes: &[u8]) -> [u64; 2] {
-        [self.members[0].hash_one(bytes), self.members[1].hash_one(bytes)]
+        [self.members.hash_one(bytes), member_hash(bytes)]
     }
 }
 

@@ -2,6 +2,7 @@
 //! it; shards' tables are merged into it whole.
 
 use super::naming::Naming;
+use super::store::Sketching;
 use crate::aggregate::table::{AsIs, Change, Dated, Home, Member, Members, Tally, Texts, UNSET};
 use crate::aggregate::{Seeds, Table, index::Index};
 use crate::config::{Flush, Idle, Limits};
@@ -23,6 +24,8 @@ pub(crate) struct Series {
     pub members: u32,
     /// The store's ids of its statistics, by number.
     pub stored: Vec<super::store::Stored>,
+    /// What the store keeps instead of its statistics.
+    pub sketch: Sketching,
     /// statsd never deletes its own counters, nor any whose name contains one of theirs.
     protected: bool,
     samples: u64,
@@ -163,6 +166,11 @@ impl Book {
         self.texts.iter().map(|(member, text)| (member.series, &**text))
     }
 
+    /// The hashes of all sets' members, with their series.
+    pub(crate) fn member_hashes(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
+        self.members.iter().map(|member| (member.series, member.digest[1]))
+    }
+
     /// What becomes of idle series from now on.
     pub(crate) fn set_idle(&mut self, idle: Idle) {
         self.idle = idle;
@@ -181,7 +189,10 @@ impl Book {
 
     /// The store's answers are forgotten: names or statistics have changed.
     pub(crate) fn forget_stored(&mut self) {
-        self.series.iter_mut().for_each(|series| series.stored.clear());
+        self.series.iter_mut().for_each(|series| {
+            series.stored.clear();
+            series.sketch = Sketching::Unknown;
+        });
     }
 
     /// Back from a deletion, a series is the newest, as the key of a JavaScript object is.
@@ -391,6 +402,7 @@ impl Book {
             value: 0.0,
             members: 0,
             stored: Vec::new(),
+            sketch: Sketching::Unknown,
             protected: ["bad_lines_seen", "packets_received", "metrics_received"].iter().any(|own| name.contains(own)),
             samples: 0,
             idle_flushes: 0,
@@ -427,6 +439,7 @@ impl Book {
             if idle && series.version != u32::MAX && !series.name.is_empty() {
                 // A name is never empty, so that an empty one marks a place that is free already.
                 (series.name, series.live, series.stored) = ("".into(), false, Vec::new());
+                series.sketch = Sketching::Unknown;
                 series.version += 1;
                 self.free.push(id);
                 self.evicted += 1;

@@ -4,6 +4,7 @@ use super::book::{Book, Series};
 use super::naming::{Naming, Own};
 use super::outlet::Outlet;
 use super::print::{Page, Print};
+use super::sketches;
 use super::statistics::Statistics;
 use super::store::Stored;
 use crate::aggregate::{Budget, Seeds, Shard, Table};
@@ -12,6 +13,7 @@ use crate::counters::Counters;
 use crate::wire::{Dialect, Kind};
 use std::collections::HashMap;
 use std::sync::Arc;
+use tsdb::sketch::Sketch;
 
 /// The book with all that a flush needs to print it.
 pub struct Ledger {
@@ -175,18 +177,27 @@ impl Ledger {
         for &id in &ids {
             let series = &mut book.series[id as usize];
             let values = grouped.of(id);
+            let sketched =
+                outlet.sketching(naming, series).and_then(|kept| sketches::of_timer(kept, values, series.value));
+            let is_read = sketched.is_none() || page.is_some() || outlet.has_text();
             results.clear();
+            let put = |number, value| results.push((number, value));
             match values.is_empty() {
-                true => statistics.idle(|number, value| results.push((number, value))),
-                false => statistics.of(&series.name, values, series.value, interval_secs, |number, value| {
-                    results.push((number, value));
-                }),
+                true => statistics.idle(put),
+                false if is_read => statistics.of(&series.name, values, series.value, interval_secs, put),
+                false => statistics.bins_of(&series.name, values, put),
             }
             if let Some(page) = page {
                 page.timer(&series.name, values, statistics, &results);
             }
             for &(number, value) in &results {
-                outlet.point(naming, series, number, value);
+                match sketched.is_some() && !statistics.is_bin(number) {
+                    true => outlet.text_point(naming, series, number, value),
+                    false => outlet.point(naming, series, number, value),
+                }
+            }
+            if let Some((stored, sketch)) = sketched {
+                outlet.sketch(stored, sketch);
             }
         }
         ids.len() as u64
@@ -200,12 +211,19 @@ impl Ledger {
             }
             outlet.point(naming, series, 0, value);
         });
-        let sets = self.each(Kind::Set, |naming, series, _| {
+        let sketched = sketches::of_sets(&mut self.book, &self.naming, outlet);
+        let ids: Vec<u32> = self.book.live(Kind::Set).collect();
+        for &id in &ids {
+            let series = &mut self.book.series[id as usize];
             let members = f64::from(series.members);
-            outlet.point(naming, series, 0, members);
-        });
+            match sketched.contains_key(&id) {
+                true => outlet.text_point(&self.naming, series, 0, members),
+                false => outlet.point(&self.naming, series, 0, members),
+            }
+        }
+        sketched.into_values().for_each(|(stored, set)| outlet.sketch(stored, Sketch::Hll(set)));
         self.print_sets();
-        gauges + sets
+        gauges + ids.len() as u64
     }
 
     /// The values that named their own second, under the names of the aggregated ones.

@@ -9,6 +9,7 @@ pub mod naming;
 pub mod number;
 pub mod outlet;
 pub mod print;
+mod sketches;
 pub mod statistics;
 pub mod store;
 

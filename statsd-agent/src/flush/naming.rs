@@ -27,6 +27,7 @@ pub struct Naming {
     timer: Vec<Template>,
     gauge: Vec<Template>,
     set: Vec<Template>,
+    sketches: [Template; 2],
     own: [String; Own::ALL.len()],
     lag: String,
     bad_lines: [String; 3],
@@ -112,6 +113,7 @@ impl Naming {
         let own_series = |name: &str| format!("{}{name}", prefix(&[&names.own]));
         Naming {
             counter,
+            sketches: [template(&timer, ""), template(&set, "")],
             timer: statistics.names().iter().map(|name| template(&timer, name)).collect(),
             gauge: vec![template(&gauge, "")],
             set: vec![template(&set, "count")],
@@ -128,6 +130,15 @@ impl Naming {
             Kind::Timer => &self.timer,
             Kind::Gauge => &self.gauge,
             Kind::Set => &self.set,
+        }
+    }
+
+    /// The template of a kind's sketches: below that name the store answers for the statistics.
+    pub fn sketch_of(&self, kind: Kind) -> Option<&Template> {
+        match kind {
+            Kind::Timer => Some(&self.sketches[0]),
+            Kind::Set => Some(&self.sketches[1]),
+            Kind::Counter | Kind::Gauge => None,
         }
     }
 

@@ -3,8 +3,10 @@
 use super::book::Series;
 use super::naming::{Naming, Own};
 use super::number::push_js;
-use super::store::{StoreOut, Stored};
+use super::store::{Sketching, StoreOut, Stored};
 use crate::counters::Counters;
+use tsdb::sketch::Sketch;
+use tsdb::{SeriesId, SketchKind};
 
 /// How points are written for carbon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +53,47 @@ impl Outlet {
             }
             store.point(&mut series.stored[stat as usize], |out| template.write(out, base, tags), self.at_secs, value);
         }
+    }
+
+    /// Puts out one statistic of a series whose sketch the store keeps: for carbon only.
+    pub(crate) fn text_point(&mut self, naming: &Naming, series: &Series, stat: u32, value: f64) {
+        if self.text.is_none() {
+            return;
+        }
+        let Some(value) = self.finite(value) else { return };
+        let Some(template) = naming.of(series.kind).get(stat as usize) else { return };
+        let (base, tags) = series.name.split_at(series.base_len);
+        if let Some(text) = &mut self.text {
+            text.point(|out| template.write(out, base, tags), value, self.at_secs);
+        }
+    }
+
+    /// The sketch that the store keeps of a series instead of its statistics, and under which series. Asked once.
+    pub(crate) fn sketching(&mut self, naming: &Naming, series: &mut Series) -> Option<(SeriesId, SketchKind)> {
+        let store = self.store.as_mut()?;
+        if series.sketch == Sketching::Unknown {
+            let (base, tags) = series.name.split_at(series.base_len);
+            let template = naming.sketch_of(series.kind);
+            series.sketch =
+                template.map_or(Sketching::No, |template| store.sketching(|out| template.write(out, base, tags)));
+        }
+        match series.sketch {
+            Sketching::Kept(id, kind) => Some((id, kind)),
+            _ => None,
+        }
+    }
+
+    /// Puts out the sketch of a series.
+    pub(crate) fn sketch(&mut self, series: SeriesId, sketch: Sketch) {
+        self.points += 1;
+        if let Some(store) = &mut self.store {
+            store.sketch(series, self.at_secs, sketch);
+        }
+    }
+
+    /// Whether points are written for carbon too.
+    pub(crate) fn has_text(&self) -> bool {
+        self.text.is_some()
     }
 
     /// Puts out one of the agent's own statistics.

@@ -17,6 +17,11 @@ impl Percentile {
         let percent = number::js(text.as_bytes()).filter(|percent| percent.is_finite())?;
         Some(Percentile { percent, suffix: text.replacen('.', "_", 1).replacen('-', "top", 1) })
     }
+
+    /// As the leaves of sketches have it; `None` where it is finer than they have any.
+    pub fn of_sketches(&self) -> Option<tsdb::sketch::Percentile> {
+        tsdb::sketch::Percentile::parse(&self.percent.to_string())
+    }
 }
 
 /// Histogram bins for the timers whose name contains a text.
@@ -149,6 +154,23 @@ impl Statistics {
             put(number, value);
         }
         self.bins(name, values, put);
+    }
+
+    /// Whether the number is that of a histogram's bin.
+    pub fn is_bin(&self, number: u32) -> bool {
+        number as usize >= self.percentiles.len() * PARTS as usize + WHOLE.len()
+    }
+
+    /// Puts out the bins alone; `values` is sorted here if there are any.
+    pub fn bins_of(&self, name: &str, values: &mut [f64], mut put: impl FnMut(u32, f64)) {
+        if !values.is_empty() && self.histograms.iter().any(|(part, bins, _)| name.contains(part) && !bins.is_empty()) {
+            values.sort_unstable_by(f64::total_cmp);
+            self.bins(name, values, |number, value| {
+                if self.kept[number as usize] {
+                    put(number, value);
+                }
+            });
+        }
     }
 
     fn bins(&self, name: &str, values: &[f64], mut put: impl FnMut(u32, f64)) {

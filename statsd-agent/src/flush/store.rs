@@ -3,7 +3,8 @@
 
 use crate::counters::Counters;
 use std::sync::Arc;
-use tsdb::{Point, SeriesId, Store, Timestamp};
+use tsdb::sketch::Sketch;
+use tsdb::{Point, SeriesId, SketchKind, SketchPoint, Store, Timestamp};
 
 /// What the store answered to the name of a statistic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,10 +18,26 @@ pub enum Stored {
     Series(SeriesId),
 }
 
+/// Whether the store keeps a sketch of a series instead of its statistics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sketching {
+    /// Not asked yet.
+    #[default]
+    Unknown,
+    /// It keeps the statistics.
+    No,
+    /// It keeps this sketch under this series.
+    Kept(SeriesId, SketchKind),
+}
+
+/// Sketches that are handed to the store at a time: in memory each takes a few kilobytes.
+const SKETCHES_AT_A_TIME: usize = 256;
+
 /// The store's side of an outlet.
 pub struct StoreOut {
     store: Arc<dyn Store>,
     points: Vec<Point>,
+    sketches: Vec<(SeriesId, Timestamp, Sketch)>,
     name: Vec<u8>,
     refused: u64,
 }
@@ -28,7 +45,7 @@ pub struct StoreOut {
 impl StoreOut {
     /// Nothing to write yet.
     pub fn new(store: Arc<dyn Store>) -> StoreOut {
-        StoreOut { store, points: Vec::new(), name: Vec::new(), refused: 0 }
+        StoreOut { store, points: Vec::new(), sketches: Vec::new(), name: Vec::new(), refused: 0 }
     }
 
     /// Adds one point.
@@ -45,6 +62,31 @@ impl StoreOut {
         }
     }
 
+    /// Asks what the store keeps of a series whose sketches would have this name.
+    pub(crate) fn sketching(&mut self, write_name: impl Fn(&mut Vec<u8>)) -> Sketching {
+        self.name.clear();
+        write_name(&mut self.name);
+        let name = std::str::from_utf8(&self.name).ok();
+        let kept = name.and_then(|name| Some((self.store.sketch_of(name)?, self.store.resolve(name).ok()?)));
+        kept.map_or(Sketching::No, |(kind, series)| Sketching::Kept(series, kind))
+    }
+
+    /// Adds one sketch.
+    pub(crate) fn sketch(&mut self, series: SeriesId, at_secs: i64, sketch: Sketch) {
+        self.sketches.push((series, Timestamp(at_secs), sketch));
+        if self.sketches.len() >= SKETCHES_AT_A_TIME {
+            self.write_sketches(at_secs);
+        }
+    }
+
+    fn write_sketches(&mut self, now_secs: i64) {
+        let points: Vec<SketchPoint<'_>> = (self.sketches.iter())
+            .map(|(series, at, sketch)| SketchPoint { series: *series, at: *at, sketch })
+            .collect();
+        self.store.write_sketches(Timestamp(now_secs), &points);
+        self.sketches.clear();
+    }
+
     /// Writes the points of the flush and commits them.
     pub(crate) fn write(&mut self, now_secs: i64, counters: &Counters) {
         counters.points_refused.add(std::mem::take(&mut self.refused));
@@ -52,6 +94,9 @@ impl StoreOut {
         self.points.sort_by_key(|point| point.series);
         self.store.write(Timestamp(now_secs), &self.points);
         self.points.clear();
+        if !self.sketches.is_empty() {
+            self.write_sketches(now_secs);
+        }
         // The store tries again at the next commit and tells of the failure itself.
         let _ = self.store.commit(Timestamp(now_secs));
     }

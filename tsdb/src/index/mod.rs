@@ -2,7 +2,7 @@
 //! they have tags, sets that tag expressions narrow.
 //!
 //! In reading order: `roll` is the names and their ids, `dictionary` the names of the last checkpoint, `tail` those since,
-//! `tagged` where tagged series stand in the tree, `shown` the three as one tree; `expression` is one condition on tags, `tags` the
+//! `tagged` where tagged series stand in the tree, `shown` the three as one tree, `sketched` what it shows of sketches; `expression` is one condition on tags, `tags` the
 //! sets, `matching` what is asked of them; `checkpoint` is the file.
 //!
 //! Invariants: an id keeps its name for ever; find, leaves and tags answer visible names only, and answer as the whisper
@@ -14,6 +14,7 @@ mod expression;
 mod matching;
 mod roll;
 mod shown;
+mod sketched;
 mod tagged;
 mod tags;
 mod tail;
@@ -26,7 +27,7 @@ pub use tags::TagValue;
 
 use crate::catalogue::SeriesId;
 use crate::error::Error;
-use crate::find::{Kind, Nodes, Search, check};
+use crate::find::check;
 use crate::name::is_tagged;
 use crate::store::Node;
 use checkpoint::Checkpoint;
@@ -35,7 +36,7 @@ use matching::Question;
 use roaring::RoaringBitmap;
 use roll::Roll;
 use shown::{Ready, Shown};
-use std::ops::ControlFlow;
+use sketched::Sketched;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use tags::Tags;
@@ -59,6 +60,7 @@ pub struct Index {
     bounds: Bounds,
     shown: RwLock<Shown>,
     tags: RwLock<Tags>,
+    sketched: Sketched,
     /// Held while names come and go, so that the tree and the tags change in the same order; never by a reader.
     changing: Mutex<()>,
     /// Held from the first to the last step of a checkpoint.
@@ -73,6 +75,7 @@ impl Index {
             bounds,
             shown: RwLock::new(Shown::new()),
             tags: RwLock::default(),
+            sketched: Sketched::new(&[]),
             changing: Mutex::default(),
             checkpointing: Mutex::default(),
         }
@@ -167,7 +170,7 @@ impl Index {
     /// # Errors
     /// The pattern stands for more than the bounds allow.
     pub fn find(&self, pattern: &str) -> Result<Vec<Node>, Error> {
-        Search { tree: self, bounds: self.bounds }.find(pattern)
+        self.tree().find(pattern)
     }
 
     /// The visible series that stands at a path of the tree, as find and leaves answer it; a tagged one also has a path of its
@@ -194,6 +197,7 @@ impl Index {
             }
             Ok(())
         });
+        let mut leaves = self.with_leaves(leaves);
         leaves.sort_unstable();
         leaves.dedup();
         Ok(leaves)
@@ -360,22 +364,6 @@ impl Index {
 
     fn changing(&self) -> MutexGuard<'_, ()> {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Each listing holds the lock for itself, so that a search through many branches does not keep names from coming.
-impl Nodes for Index {
-    fn is_branch(&self, path: &str) -> bool {
-        self.shown().is_branch(path)
-    }
-
-    fn is_series(&self, path: &str) -> bool {
-        self.at(path).is_some()
-    }
-
-    fn list(&self, branch: &str, start: &str, take: &mut dyn FnMut(&str, Kind) -> ControlFlow<()>) {
-        // Whether it was stopped is known to who stopped it.
-        let _ = self.shown().list(branch, start, &self.roll, take);
     }
 }
 

@@ -26,6 +26,11 @@ impl Bins {
         }
     }
 
+    /// Makes room for these keys and all between.
+    pub fn expect(&mut self, low: i32, high: i32, limit: usize) {
+        self.cover(low, high, limit);
+    }
+
     /// Adds all of the other's.
     pub fn merge(&mut self, other: &Bins, limit: usize) {
         let Some((low, high)) = other.range() else { return };
@@ -46,6 +51,14 @@ impl Bins {
         keyed.filter(|&(_, count)| count > 0)
     }
 
+    /// All counts together.
+    pub fn total(&self) -> u128 {
+        // In halves, of which as many as there are bins cannot overflow, so that the loop runs in vector registers.
+        let add = |(low, high): (u64, u64), count: &u64| (low + (count & 0xffff_ffff), high + (count >> 32));
+        let (low, high) = self.counts.iter().fold((0, 0), add);
+        u128::from(low) + (u128::from(high) << 32)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.counts.iter().all(|&count| count == 0)
     }
@@ -55,8 +68,14 @@ impl Bins {
         self.counts.fill(0);
     }
 
+    /// Counts side by side from a key on; `None` where the last has no key.
+    pub fn of(first: i32, counts: Vec<u64>) -> Option<Bins> {
+        i32::try_from(counts.len()).ok().and_then(|width| first.checked_add(width))?;
+        Some(Bins { first, counts })
+    }
+
     /// The lowest and the highest key of a count.
-    fn range(&self) -> Option<(i32, i32)> {
+    pub fn range(&self) -> Option<(i32, i32)> {
         let low = self.counts.iter().position(|&count| count > 0)?;
         let high = self.counts.iter().rposition(|&count| count > 0)?;
         Some((self.first + low as i32, self.first + high as i32))

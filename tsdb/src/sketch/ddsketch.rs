@@ -82,6 +82,16 @@ impl DdSketch {
         }
     }
 
+    /// Makes room for values between these two at once.
+    pub fn expect(&mut self, least: f64, greatest: f64) {
+        let limit = usize::from(self.limit.bins());
+        let is_normal = |value: f64| value.is_finite() && value >= f64::MIN_POSITIVE;
+        if is_normal(greatest) {
+            let least = if is_normal(least) { least } else { greatest };
+            self.positive.expect(self.scale.key(least), self.scale.key(greatest.max(least)), limit);
+        }
+    }
+
     /// Adds a sample; false when it is none: the value must be finite, the weight finite and positive. No allocation unless
     /// the value lies outside all that came before. A weight counts in the bins to a 65,536th.
     #[inline]
@@ -120,6 +130,23 @@ impl DdSketch {
         Ok(())
     }
 
+    /// Adds all that the other has seen, of whatever accuracy: each of its bins goes where the value that stands for it falls.
+    /// Quantiles are then within the sum of both accuracies, and what else is exact stays so.
+    pub fn merge_coarsely(&mut self, other: &DdSketch) {
+        if self.merge(other).is_ok() {
+            return;
+        }
+        let limit = usize::from(self.limit.bins());
+        self.exact.add(&other.exact);
+        for (place, units) in other.ascending() {
+            match place {
+                Place::Negative(key) => self.negative.add(self.scale.key(other.scale.value(key)), units, limit),
+                Place::Zero => self.zero = self.zero.saturating_add(units),
+                Place::Positive(key) => self.positive.add(self.scale.key(other.scale.value(key)), units, limit),
+            }
+        }
+    }
+
     /// Empties the sketch and keeps its room, for the next interval.
     pub fn clear(&mut self) {
         self.positive.clear();
@@ -144,12 +171,17 @@ impl DdSketch {
         if place == 0 || place >= last {
             return Some(if place == 0 { self.exact.min } else { self.exact.max });
         }
-        let before = self.units_of(place);
-        let mut sum = 0;
-        let bin = self.ascending().find(|&(_, units)| {
+        let (all, mut sum) = (self.units(), 0);
+        let before = self.units_of(place, all);
+        let mut passes = |units: u64, bound: u128| {
             sum += u128::from(units);
-            sum > before
-        });
+            sum > bound
+        };
+        // From the nearer end: the high quantiles, which are asked for most, have few bins above them.
+        let bin = match place > last / 2 {
+            true => self.ascending().rev().find(|&(_, units)| passes(units, (all - before).saturating_sub(1))),
+            false => self.ascending().find(|&(_, units)| passes(units, before)),
+        };
         bin.map(|(place, _)| self.value(place))
     }
 
@@ -164,8 +196,9 @@ impl DdSketch {
     }
 
     fn sums(&self, samples: u64, bins: impl Iterator<Item = (Place, u64)>) -> Sums {
-        let mut left = self.units_of(samples);
-        let samples_per_unit = self.exact.samples as f64 / self.units() as f64;
+        let all = self.units();
+        let mut left = self.units_of(samples, all);
+        let samples_per_unit = self.exact.samples as f64 / all as f64;
         let mut sums = Sums::default();
         for (place, units) in bins {
             if left == 0 {
@@ -180,19 +213,15 @@ impl DdSketch {
         sums
     }
 
-    /// Samples as a share of what the bins hold.
-    fn units_of(&self, samples: u64) -> u128 {
+    /// Samples as a share of `all` that the bins hold.
+    fn units_of(&self, samples: u64, all: u128) -> u128 {
         // What does not fit is more than was ever counted.
-        u128::from(samples).saturating_mul(self.units()) / u128::from(self.exact.samples.max(1))
+        u128::from(samples).saturating_mul(all) / u128::from(self.exact.samples.max(1))
     }
 
     /// All that the bins hold.
     pub(super) fn units(&self) -> u128 {
-        u128::from(self.zero)
-            + [&self.negative, &self.positive]
-                .map(|bins| bins.iter().map(|(_, units)| u128::from(units)).sum::<u128>())
-                .iter()
-                .sum::<u128>()
+        u128::from(self.zero) + self.negative.total() + self.positive.total()
     }
 
     fn ascending(&self) -> impl DoubleEndedIterator<Item = (Place, u64)> {

@@ -7,7 +7,7 @@
 //! samples | form u8 | weight | grain      if WEIGHED; else every sample weighs one
 //! forms u8 u8 | min | max | sum | sum of squares      unless there are no samples
 //! count of zero                   if ZERO
-//! number of bins | first key (signed) | bins      if POSITIVE, and again if NEGATIVE
+//! first key (signed) | last key less the first | bins      if POSITIVE, and again if NEGATIVE
 //!   bin: token, which is the count and whether keys are skipped (see put_token) | keys skipped after it, if any
 //! ```
 //! Numbers are varints (wire.rs); counts are in grains, of which a sample of weight one has 1 unless WEIGHED says how many
@@ -150,10 +150,11 @@ impl Exact {
 
 impl Bins {
     fn encode(&self, into: &mut Vec<u8>, grain: u64) {
+        let Some((first, last)) = self.range() else { return };
         let mut bins = self.iter().peekable();
-        let Some(&(first, _)) = bins.peek() else { return };
-        put_varint(into, self.iter().count() as u64);
         put_varint(into, zigzag(i64::from(first)));
+        // Told ahead, so that a reader makes room once.
+        put_varint(into, (last - first) as u64);
         while let Some((key, units)) = bins.next() {
             let skipped = bins.peek().map_or(0, |&(next, _)| next - key - 1) as u64;
             let count = units / grain;
@@ -171,21 +172,21 @@ impl Bins {
         limit: usize,
         keys: &std::ops::RangeInclusive<i32>,
     ) -> Option<()> {
-        let mut left = unread.varint().filter(|&bins| bins > 0)?;
-        let mut key = unread.signed()?;
-        let first = key;
+        let first = i32::try_from(unread.signed()?).ok().filter(|first| keys.contains(first))?;
+        // Bounded before there is room for it, so that a lie about keys takes no memory.
+        let span = unread.varint().filter(|&span| span < limit as u64)? as usize;
+        let mut counts = vec![0u64; span + 1];
+        let mut at = 0;
         loop {
             let (count, skips) = token(unread)?;
-            let units = count.checked_mul(grain).filter(|&units| units > 0)?;
-            // Bounded before it is added, so that a lie about keys takes no memory.
-            let near = i32::try_from(key).ok().filter(|near| keys.contains(near) && key - first < limit as i64)?;
-            self.add(near, units, limit);
-            left -= 1;
-            if left == 0 {
+            *counts.get_mut(at)? = count.checked_mul(grain).filter(|&units| units > 0)?;
+            if at == span {
+                *self = Bins::of(first, counts)
+                    .filter(|bins| bins.range().is_some_and(|(_, last)| keys.contains(&last)))?;
                 return (!skips).then_some(());
             }
             let skipped = if skips { unread.varint().filter(|&skipped| skipped > 0)? } else { 0 };
-            key = key.checked_add(i64::try_from(skipped).ok()?)?.checked_add(1)?;
+            at = at.checked_add(usize::try_from(skipped).ok()?)?.checked_add(1)?;
         }
     }
 }

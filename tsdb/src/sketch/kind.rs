@@ -21,6 +21,30 @@ pub enum SketchKind {
     },
 }
 
+/// What sketches are of, whatever their size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// Of values.
+    Dd = 1,
+    /// Of members.
+    Hll = 2,
+}
+
+impl Family {
+    /// Both.
+    pub const ALL: [Family; 2] = [Family::Dd, Family::Hll];
+}
+
+impl SketchKind {
+    /// What it is of.
+    pub fn family(self) -> Family {
+        match self {
+            SketchKind::Dd { .. } => Family::Dd,
+            SketchKind::Hll { .. } => Family::Hll,
+        }
+    }
+}
+
 /// How many bins a sketch may have for positive values, and as many again for negative ones. The default spans a factor of
 /// 6 x 10^17 at an accuracy of one per cent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -21,7 +21,7 @@
 //! Ranks are those of samples. Where samples weigh differently they are shares of the weight, and `count_90` is the rounded share
 //! of the samples. Beyond the limit of bins only what lies in the lowest bins loses its accuracy.
 
-use super::{DdSketch, Percentile, Sketch, SketchKind};
+use super::{DdSketch, Family, Percentile, Sketch};
 use std::fmt;
 
 /// A leaf that is computed. One name each: `upper_090` and `p990` are none.
@@ -102,11 +102,11 @@ const HUNDRED: u32 = 100_000_000;
 
 /// The leaves that a find below a series of this kind lists: the usual quantiles, all statistics, and those of statsd's
 /// percentiles. Other names that [`Leaf::parse`] reads are answered when they are asked for.
-pub fn leaves_of(kind: SketchKind, percentiles: &[Percentile]) -> Vec<Leaf> {
+pub fn leaves_of(family: Family, percentiles: &[Percentile]) -> Vec<Leaf> {
     let quantiles = QUANTILES.iter().map(|&millionths| Leaf::Quantile(Percentile::lowest(millionths)));
     let whole = WHOLE.iter().map(|&(_, whole)| Leaf::Whole(whole));
     let parts = percentiles.iter().flat_map(|&percentile| PARTS.map(|part| Leaf::Part(part, percentile)));
-    let mut leaves: Vec<Leaf> = quantiles.chain(whole).chain(parts).filter(|leaf| leaf.is_of(kind)).collect();
+    let mut leaves: Vec<Leaf> = quantiles.chain(whole).chain(parts).filter(|leaf| leaf.is_of(family)).collect();
     leaves.sort();
     leaves.dedup();
     leaves
@@ -130,10 +130,10 @@ impl Leaf {
     }
 
     /// Whether sketches of this kind answer it.
-    pub fn is_of(self, kind: SketchKind) -> bool {
-        match kind {
-            SketchKind::Dd { .. } => self != Leaf::Whole(Whole::Uniques),
-            SketchKind::Hll { .. } => matches!(self, Leaf::Whole(Whole::Count | Whole::Uniques)),
+    pub fn is_of(self, family: Family) -> bool {
+        match family {
+            Family::Dd => self != Leaf::Whole(Whole::Uniques),
+            Family::Hll => matches!(self, Leaf::Whole(Whole::Count | Whole::Uniques)),
         }
     }
 

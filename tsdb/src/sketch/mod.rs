@@ -25,7 +25,7 @@ mod wire;
 pub use ddsketch::DdSketch;
 pub use hash::member_hash;
 pub use hll::Hll;
-pub use kind::{BinLimit, LgK, SketchKind, UnknownSketch};
+pub use kind::{BinLimit, Family, LgK, SketchKind, UnknownSketch};
 pub use leaves::{Leaf, leaves_of};
 pub use percentile::Percentile;
 pub use scale::Accuracy;
@@ -92,6 +92,20 @@ impl Sketch {
                 Ok(())
             }
             _ => Err(Unmergeable::Kind),
+        }
+    }
+
+    /// [`Sketch::merge`], also of two accuracies: see [`DdSketch::merge_coarsely`].
+    ///
+    /// # Errors
+    /// When they are of different kinds; nothing is changed then.
+    pub fn merge_coarsely(&mut self, other: &Sketch) -> Result<(), Unmergeable> {
+        match (self, other) {
+            (Sketch::Dd(ours), Sketch::Dd(theirs)) => {
+                ours.merge_coarsely(theirs);
+                Ok(())
+            }
+            (ours, theirs) => ours.merge(theirs),
         }
     }
 

@@ -47,7 +47,15 @@ impl Frames {
     /// # Errors
     /// The system's.
     pub(crate) fn open(disk: Arc<dyn Disk>, mut take: impl FnMut(&[u8])) -> io::Result<(Frames, Damage)> {
-        let (bytes, end, damage) = Frames::scan(&*disk, &mut take)?;
+        Frames::open_placed(disk, |_, payload| take(payload))
+    }
+
+    /// [`Frames::open`], with where each frame lies, for [`Frames::read`].
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn open_placed(disk: Arc<dyn Disk>, take: impl FnMut(u64, &[u8])) -> io::Result<(Frames, Damage)> {
+        let (bytes, end, damage) = Frames::scan_placed(&*disk, take)?;
         let frames = Frames { disk, end, reserved: bytes, batch: Vec::new() };
         if damage.torn_bytes > 0 {
             frames.wipe(bytes)?;
@@ -60,13 +68,18 @@ impl Frames {
     /// # Errors
     /// The system's.
     pub(crate) fn scan(disk: &dyn Disk, mut take: impl FnMut(&[u8])) -> io::Result<(u64, u64, Damage)> {
+        Frames::scan_placed(disk, |_, payload| take(payload))
+    }
+
+    fn scan_placed(disk: &dyn Disk, mut take: impl FnMut(u64, &[u8])) -> io::Result<(u64, u64, Damage)> {
         let bytes = disk.bytes()?;
         let mut scan = Scan { disk, bytes, at: 0, window: Vec::new(), window_at: 0 };
         let (mut damage, mut end, mut doubtful) = (Damage::default(), 0, 0);
         while scan.at + HEAD as u64 <= bytes {
+            let at = scan.at;
             match scan.frame()? {
                 Some(payload) => {
-                    take(payload);
+                    take(at, payload);
                     let whole = framed(payload.len()) as u64;
                     damage.skipped_bytes += std::mem::take(&mut doubtful);
                     scan.at += whole;
@@ -93,6 +106,16 @@ impl Frames {
         self.batch.extend_from_slice(&checksum(length, payload).to_le_bytes());
         self.batch.extend_from_slice(payload);
         self.batch.resize(self.batch.len().next_multiple_of(ALIGN), 0);
+    }
+
+    /// Where the next payload that is pushed will lie.
+    pub(crate) fn next_at(&self) -> u64 {
+        self.end + self.batch.len() as u64
+    }
+
+    /// Forgets the batch.
+    pub(crate) fn abandon(&mut self) {
+        self.batch.clear();
     }
 
     /// Writes the batch with one call. After an error the batch is kept and can be written again.
@@ -139,6 +162,24 @@ impl Frames {
         }
         self.disk.sync()
     }
+}
+
+/// The payload of the frame at a place, and where the next one begins; `None` where no whole frame is.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn read(disk: &dyn Disk, at: u64) -> io::Result<Option<(Vec<u8>, u64)>> {
+    let mut head = [0; HEAD];
+    disk.read_at(&mut head, at)?;
+    let [l0, l1, l2, l3, crc @ ..] = head;
+    let count = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
+    if count == 0 || count > LONGEST {
+        return Ok(None);
+    }
+    let mut payload = vec![0; count];
+    disk.read_at(&mut payload, at + HEAD as u64)?;
+    let is_whole = checksum([l0, l1, l2, l3], &payload) == u32::from_le_bytes(crc);
+    Ok(is_whole.then(|| (payload, at + framed(count) as u64)))
 }
 
 /// A walk over the bytes of a log, through a window.

@@ -4,6 +4,7 @@
 use super::disk::Disk;
 use super::frames::{Damage, Frames, LONGEST};
 use crate::error::Error;
+use crate::sketch::Family;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,6 +22,8 @@ pub struct Name<'a> {
     pub schema: u16,
     /// Whether the series came or went.
     pub event: Event,
+    /// The kind of its sketches; `None` for a series of values.
+    pub sketches: Option<Family>,
     /// When, in epoch seconds.
     pub at_secs: i64,
     /// The canonical name.
@@ -88,7 +91,7 @@ impl Names {
         self.record.extend_from_slice(&name.generation.to_le_bytes());
         self.record.extend_from_slice(&name.schema.to_le_bytes());
         self.record.extend_from_slice(&name.at_secs.to_le_bytes());
-        self.record.extend_from_slice(&[name.event as u8, 0, 0, 0]);
+        self.record.extend_from_slice(&[name.event as u8, name.sketches.map_or(0, |family| family as u8), 0, 0]);
         self.record.extend_from_slice(name.name.as_bytes());
         self.frames.push(&self.record);
     }
@@ -113,7 +116,7 @@ impl Names {
 
 fn decode(payload: &[u8]) -> Option<Name<'_>> {
     let (fixed, name) = payload.split_first_chunk::<FIXED>()?;
-    let [a, b, c, d, e, f, g, h, at @ .., event, _, _, _] = *fixed;
+    let [a, b, c, d, e, f, g, h, at @ .., event, sketches, _, _] = *fixed;
     let event = match event {
         1 => Event::Made,
         2 => Event::Ended,
@@ -126,6 +129,7 @@ fn decode(payload: &[u8]) -> Option<Name<'_>> {
         schema: u16::from_le_bytes([g, h]),
         at_secs: i64::from_le_bytes(at),
         event,
+        sketches: Family::ALL.into_iter().find(|family| *family as u8 == sketches),
         name: std::str::from_utf8(name).ok()?,
     })
 }

@@ -6,6 +6,7 @@ mod export;
 mod import;
 mod moves;
 mod names_of;
+mod sketches;
 mod stats;
 mod write;
 
@@ -29,7 +30,8 @@ use crate::lock::FolderLock;
 use crate::name::{NameError, canonical, clip};
 use crate::retention::Archive;
 use crate::schema::Rules;
-use crate::store::{Fetched, Node, Point, Store, WriteReport};
+use crate::sketch::{Percentile, SketchKind};
+use crate::store::{Fetched, FetchedSketches, Node, Point, SketchPoint, Store, WriteReport};
 use crate::time::{Timestamp, Window};
 use crate::whisper_store::StoreLimits;
 use moves::{Formers, Moves};
@@ -67,6 +69,8 @@ pub struct SlabOptions {
     pub waiting_points: usize,
     /// Bytes of all segments, beyond which the oldest are removed. `None`: retention alone says what goes.
     pub max_bytes: Option<u64>,
+    /// Whose statistics find lists below sketches, beside the usual ones.
+    pub percentiles: Vec<Percentile>,
 }
 
 impl Default for SlabOptions {
@@ -77,6 +81,7 @@ impl Default for SlabOptions {
             creates_per_second: None,
             waiting_points: 1_000_000,
             max_bytes: None,
+            percentiles: Vec::new(),
         }
     }
 }
@@ -126,7 +131,8 @@ impl SlabStore {
         fs::create_dir_all(root).map_err(Error::io("create", root))?;
         let lock = FolderLock::take(root)?;
         let faults = Arc::new(Faults::new(limits.errors));
-        let index = Index::new(limits.series, Bounds { expansions: limits.expansions, nodes: limits.nodes });
+        let mut index = Index::new(limits.series, Bounds { expansions: limits.expansions, nodes: limits.nodes });
+        index.list_percentiles(&options.percentiles);
         let places = Places::default();
         let mut found = names_of::Found::default();
         let path = root.join("names.log");
@@ -136,6 +142,7 @@ impl SlabStore {
         let (retentions, schemas) = found.open_schemas(root, &faults)?;
         found.settle(&schemas);
         found.place(&places);
+        found.sketches().iter().for_each(|(id, family)| index.keep_sketches(*id, Some(*family)));
         if !index.attach(&root.join("names.fst"))? {
             index.show_all(&found.shown());
         } else {
@@ -184,14 +191,14 @@ impl SlabStore {
         for series in series {
             let Some(place) = self.places.look().of(*series) else { continue };
             let Some(name) = self.index.name(*series) else { continue };
-            names.push(Event::Ended, place, now, &name);
+            names.push(Event::Ended, place, now, &name, self.index.sketches_of(*series));
             removed.push((*series, place));
         }
         if let Err(error) = names.commit() {
             // The records wait for the next commit; these undo them.
             for (series, place) in &removed {
                 if let Some(name) = self.index.name(*series) {
-                    names.push(Event::Made, *place, now, &name);
+                    names.push(Event::Made, *place, now, &name, self.index.sketches_of(*series));
                 }
             }
             return Err(error);
@@ -207,6 +214,7 @@ impl SlabStore {
             self.index.with_name(*series, |name| quotas.uncount(name));
             self.imported.write().unwrap_or_else(PoisonError::into_inner).remove(series.0);
             self.places.clear(*series);
+            self.index.keep_sketches(*series, None);
             if let Some(schema) = self.schema(place.schema) {
                 schema.end_series(place.key(), now);
             }
@@ -249,6 +257,16 @@ impl SlabStore {
         let series = self.index.known(&name).or_else(|| self.known_by_path(&name))?;
         let place = self.places.look().of(series)?;
         Some((series, self.schema(place.schema)?, place.key()))
+    }
+
+    fn fetch_values(&self, name: &str, window: Window, now: Timestamp) -> Result<Option<Fetched>, Error> {
+        let Some((series, schema, key)) = self.located(name) else { return Ok(None) };
+        let settings = self.rules.settings(name);
+        let mut fetched = schema.fetch(key, settings.rollup, settings.x_files_factor, window, now)?;
+        if let Some(fetched) = &mut fetched {
+            self.fill_from_formers(series, &settings, now, fetched)?;
+        }
+        Ok(fetched)
     }
 
     /// Removes the segments that end first until the others fit.
@@ -365,17 +383,34 @@ impl Store for SlabStore {
     }
 
     fn archives(&self, name: &str) -> Result<Option<Vec<Archive>>, Error> {
-        Ok(self.located(name).map(|(_, schema, _)| schema.retention.archives().to_vec()))
+        let schema = self.leaf(name).map(|located| located.schema);
+        let schema = schema.or_else(|| self.located(name).map(|(_, schema, _)| schema));
+        Ok(schema.map(|schema| schema.retention.archives().to_vec()))
     }
 
     fn fetch(&self, name: &str, window: Window, now: Timestamp) -> Result<Option<Fetched>, Error> {
-        let Some((series, schema, key)) = self.located(name) else { return Ok(None) };
-        let settings = self.rules.settings(name);
-        let mut fetched = schema.fetch(key, settings.rollup, settings.x_files_factor, window, now)?;
-        if let Some(fetched) = &mut fetched {
-            self.fill_from_formers(series, &settings, now, fetched)?;
+        match self.leaf(name) {
+            Some(leaf) => self.fetch_leaf(&leaf, name, window, now),
+            None => self.fetch_values(name, window, now),
         }
-        Ok(fetched)
+    }
+
+    fn sketch_of(&self, name: &str) -> Option<SketchKind> {
+        self.rules.settings(name).sketch
+    }
+
+    fn write_sketches(&self, now: Timestamp, sketches: &[SketchPoint<'_>]) -> WriteReport {
+        let report = self.write_all_sketches(now, sketches);
+        self.counters.count(&report);
+        report
+    }
+
+    fn find_sketches(&self, pattern: &str) -> Result<Vec<String>, Error> {
+        self.index.find_sketches(pattern)
+    }
+
+    fn fetch_sketches(&self, name: &str, window: Window, now: Timestamp) -> Result<Option<FetchedSketches>, Error> {
+        self.sketches(name, window, now)
     }
 
     fn fetch_many(&self, names: &[&str], window: Window, now: Timestamp) -> Vec<Result<Option<Fetched>, Error>> {

@@ -264,7 +264,7 @@ fn columns_lie_side_by_side_without_gaps() {
 }
 
 fn name(column: u32, name: &str) -> Name<'_> {
-    Name { column, generation: 3, schema: 1, event: Event::Made, at_secs: 1_700_000_000, name }
+    Name { column, generation: 3, schema: 1, event: Event::Made, sketches: None, at_secs: 1_700_000_000, name }
 }
 
 /// The records of a log, owned.

@@ -5,6 +5,7 @@ mod backup;
 mod find;
 mod import;
 mod model;
+mod sketches;
 mod slab;
 mod store;
 mod tags;

@@ -7,6 +7,7 @@ use super::late::Late;
 use super::open::OpenSlots;
 use super::reuse::Reuse;
 use super::sealed::Shelf;
+use super::sketches::Sketches;
 use super::{Faults, OPEN_AFTER, OPEN_BEFORE, Schema, State};
 use crate::error::Error;
 use crate::retention::Retention;
@@ -61,6 +62,7 @@ impl Schema {
             // Where there is no room for it now, there will be when the next segment is written.
             let _ = late.rewrite(seq).inspect_err(|error| faults.note(error));
         }
+        let sketches = Sketches::open(folder, spans.clone(), |key| columns.holds(key), Arc::clone(&faults))?;
         let fold_since = (late.len() > 0).then_some(Timestamp(0));
         let state = State {
             open: OpenSlots::default(),
@@ -80,7 +82,7 @@ impl Schema {
         sync_folder(folder.parent().unwrap_or(Path::new(".")))?;
         let (state, folder) = (RwLock::new(state), folder.to_owned());
         let (upkeep, torn_reported) = (Mutex::new(()), AtomicU64::new(0));
-        let schema = Schema { retention, folder, spans, ring, state, upkeep, faults, torn_reported };
+        let schema = Schema { retention, folder, spans, ring, state, sketches, upkeep, faults, torn_reported };
         schema.report_torn_pages();
         Ok((schema, recovery))
     }

@@ -2,7 +2,7 @@
 //! what has left its retention goes.
 
 use super::seal::{fields_of, set_fields};
-use super::sealed::Part;
+use super::sealed::{Part, Shelf};
 use super::view::ALL_FIELDS;
 use super::{Faults, Schema, State};
 use crate::error::Error;
@@ -20,12 +20,27 @@ const PATCHES: usize = 4;
 /// Errors of one merge that are told.
 const FAULTS: usize = 4;
 
+/// The starts of the stretches whose segments are to become one.
+pub(super) fn due_merges(spans: &Spans, shelf: &Shelf) -> Vec<Timestamp> {
+    let mut groups: BTreeMap<Timestamp, (usize, bool)> = BTreeMap::new();
+    for part in &shelf.parts {
+        let (count, is_merged) = groups.entry(Spans::start(part.start(), spans.group_secs)).or_default();
+        *count += 1;
+        *is_merged |= part.segment.kind() == Kind::Merged;
+    }
+    let is_sealed = |group: Timestamp| shelf.sealed_end.is_some_and(|end| group + spans.group_secs <= end);
+    let is_due = |(count, is_merged): (usize, bool)| count > if is_merged { PATCHES } else { 1 };
+    let due = groups.into_iter().filter(|(group, found)| is_due(*found) && is_sealed(*group));
+    due.map(|(group, _)| group).collect()
+}
+
 impl Schema {
     /// Merges every stretch that is sealed as a whole. Answers how many segments were written.
     pub(super) fn merge(&self) -> Result<u64, Error> {
         let mut written = 0;
         for archive in 0..self.spans.len() {
-            for group in self.due_merges(archive) {
+            let due = due_merges(&self.spans[archive], &self.state().sealed[archive]);
+            for group in due {
                 let is_damaged = |state: &State| state.unmerged.contains(&(archive, group));
                 if is_damaged(&self.state()) {
                     continue;
@@ -37,25 +52,6 @@ impl Schema {
             }
         }
         Ok(written)
-    }
-
-    fn due_merges(&self, archive: usize) -> Vec<Timestamp> {
-        let spans = &self.spans[archive];
-        let state = self.state();
-        let shelf = &state.sealed[archive];
-        let mut groups: BTreeMap<Timestamp, (usize, bool)> = BTreeMap::new();
-        for part in &shelf.parts {
-            let (count, is_merged) = groups.entry(Spans::start(part.start(), spans.group_secs)).or_default();
-            *count += 1;
-            *is_merged |= part.segment.kind() == Kind::Merged;
-        }
-        let is_sealed = |group: Timestamp| shelf.sealed_end.is_some_and(|end| group + spans.group_secs <= end);
-        let is_due = |(count, is_merged): (usize, bool)| count > if is_merged { PATCHES } else { 1 };
-        groups
-            .into_iter()
-            .filter(|(group, found)| is_due(*found) && is_sealed(*group))
-            .map(|(group, _)| group)
-            .collect()
     }
 
     /// Stretches that are not sealed, in which several batches of an import lie.
@@ -123,13 +119,16 @@ impl Schema {
         self.publish(archive, None, draft, (path, seq), None)
     }
 
-    /// Every segment: its end, its bytes, and its archive and number for [`Schema::remove_part`].
+    /// Every segment: its end, its bytes, and its archive and number for [`Schema::remove_part`]. The archives of sketches are
+    /// counted after those of values.
     pub fn parts(&self) -> Vec<(Timestamp, u64, (usize, u64))> {
         let sealed = Arc::clone(&self.state().sealed);
         let of = |(archive, part): (usize, &Arc<Part>)| (part.end(), part.segment.file_bytes(), (archive, part.seq));
         let parts =
             sealed.iter().enumerate().flat_map(|(archive, shelf)| shelf.parts.iter().map(move |part| (archive, part)));
-        parts.map(of).collect()
+        let sketches = self.sketches.parts().into_iter();
+        let beyond = |(end, bytes, (archive, seq))| (end, bytes, (archive + self.spans.len(), seq));
+        parts.map(of).chain(sketches.map(beyond)).collect()
     }
 
     /// Removes a segment, whether its retention has passed or not.
@@ -137,6 +136,9 @@ impl Schema {
     /// # Errors
     /// The system's.
     pub fn remove_part(&self, (archive, seq): (usize, u64)) -> Result<(), Error> {
+        if let Some(archive) = archive.checked_sub(self.spans.len()) {
+            return self.sketches.remove_part((archive, seq));
+        }
         let _one_at_a_time = self.upkeep.lock().unwrap_or_else(PoisonError::into_inner);
         let mut state = self.state_mut();
         let mut sealed = state.sealed.as_ref().clone();

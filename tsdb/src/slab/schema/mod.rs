@@ -3,6 +3,7 @@
 //!
 //! In reading order: `found` is a schema as it is opened, `open`, `late` and `sealed` are the three places, `columns` who owns which column, `view` a series
 //! as readers see it, `seal` the way from the ring to segments, `fold` the way of the late, `merge` many segments made one.
+//! `sketches` are beside all that: they have columns, for their keys, and no values there.
 
 mod columns;
 mod faults;
@@ -16,11 +17,13 @@ mod open;
 mod reuse;
 mod seal;
 mod sealed;
+mod sketches;
 mod view;
 
 pub(crate) use faults::Faults;
 pub(crate) use held::widest;
 pub(crate) use import::Intake;
+pub(crate) use sketches::{Slots, merge_stored};
 
 use super::ring::Ring;
 use super::row::Rows;
@@ -29,12 +32,13 @@ use super::spans::Spans;
 use crate::error::Error;
 use crate::gap::is_gap;
 use crate::retention::Retention;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, Window};
 use columns::Columns;
 use late::{Late, LatePoint};
 use open::OpenSlots;
 use reuse::Reuse;
 use sealed::Shelf;
+use sketches::Sketches;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -55,6 +59,7 @@ pub(crate) struct Schema {
     spans: Vec<Spans>,
     ring: Ring,
     state: RwLock<State>,
+    sketches: Sketches,
     /// Held while segments are written, by one at a time.
     upkeep: Mutex<()>,
     faults: Arc<Faults>,
@@ -140,6 +145,8 @@ impl Schema {
         let mut state = self.state_mut();
         state.columns.leave(key, now + self.ring_secs());
         state.late.forget_series(key);
+        drop(state);
+        self.sketches.end_series(key);
     }
 
     /// From the last moment of a series until no row of the ring holds a value of it.
@@ -165,6 +172,7 @@ impl Schema {
     /// The disk is full, or the system refuses; then the rest is written all the same, and the next commit tries again.
     /// Slots whose values had to be given up meanwhile are counted.
     pub fn commit(&self, now: Timestamp, sync: bool) -> Result<u64, Error> {
+        let sketches = self.sketches.write();
         // Where a slot cannot be sealed, the rows that would take its place wait; everything else is written.
         let sealed = self.seal_before_the_ring_wraps(now);
         let mut state = self.state_mut();
@@ -200,7 +208,7 @@ impl Schema {
         if has_moved {
             self.state_mut().late.forget_moved(seq);
         }
-        reused.and(late_written).map(|_| bytes)
+        reused.and(late_written).and(sketches).map(|()| bytes)
     }
 
     /// Returns when everything that was committed is on the medium.
@@ -213,6 +221,7 @@ impl Schema {
             let late = std::mem::take(&mut state.has_unsynced_late);
             (late, std::mem::take(&mut state.has_unsynced_rows), state.late.disk())
         };
+        let sketches = self.sketches.sync();
         let synced = (|| {
             if late {
                 log.sync().map_err(Error::io("sync", &self.folder.join("late.log")))?;
@@ -223,7 +232,21 @@ impl Schema {
             let mut state = self.state_mut();
             state.has_unsynced_late |= late;
             state.has_unsynced_rows |= rows;
-        })
+        })?;
+        sketches
+    }
+
+    /// Takes the stored form of a sketch.
+    pub fn put_sketch(&self, now: Timestamp, key: Key, at: Timestamp, stored: &[u8]) -> Put {
+        self.sketches.put(now, key, at, stored)
+    }
+
+    /// The stored sketches of a series in a window, as [`Schema::fetch`] has its values.
+    ///
+    /// # Errors
+    /// The window ends before it begins.
+    pub fn fetch_sketches(&self, key: Key, window: Window, now: Timestamp) -> Result<Option<Slots>, Error> {
+        self.sketches.fetch(key, window, now)
     }
 
     /// Counts and tells what the ring met in the meantime.

@@ -35,6 +35,8 @@ impl Schema {
         written += self.seal_coarser()?;
         written += self.merge()?;
         self.expire(now)?;
+        let columns = self.state().columns.clone();
+        written += self.sketches.upkeep(now, &columns)?;
         Ok(written)
     }
 

@@ -184,7 +184,8 @@ pub(super) fn path(folder: &Path, stretch: Stretch, seq: u64) -> PathBuf {
     folder.join(format!("{}-{}-{seq}.seg", stretch.start.0, stretch.slots))
 }
 
-fn seq_of(path: &Path) -> u64 {
+/// The number in a segment's name.
+pub(super) fn seq_of(path: &Path) -> u64 {
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     stem.rsplit('-').next().and_then(|seq| seq.parse().ok()).unwrap_or(0)
 }

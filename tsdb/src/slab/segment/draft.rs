@@ -107,6 +107,22 @@ impl Draft {
         Ok(())
     }
 
+    /// Adds a chunk of this codec.
+    pub(super) fn push_chunk(&mut self, key: Key, codec: u8, chunk: Vec<u8>) -> Result<(), Error> {
+        self.chunk = chunk;
+        self.append(key, codec)
+    }
+
+    /// The stretch of time.
+    pub(super) fn stretch(&self) -> Stretch {
+        self.stretch
+    }
+
+    /// Where it will lie.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Whether nothing was added that has a value.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -180,7 +196,7 @@ fn index_page(entries: &[Entry]) -> [u8; PAGE] {
 }
 
 /// Appends a length in groups of seven bits, the low ones first.
-fn put_length(mut length: usize, out: &mut Vec<u8>) {
+pub(super) fn put_length(mut length: usize, out: &mut Vec<u8>) {
     while length >= 0x80 {
         out.push(length as u8 | 0x80);
         length >>= 7;

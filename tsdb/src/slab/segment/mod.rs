@@ -5,7 +5,7 @@
 //! header page                                index entry, 24 bytes, ascending by column, generation
 //!    0  8 bytes  "KYMOSEGM"                    0  u32  column
 //!    8  u32      version                       4  u16  generation
-//!   12  u32      step in seconds               6  u8   codec, or 255 for a chunk of several fields
+//!   12  u32      step in seconds               6  u8   codec, 255 for a chunk of several fields, 254 for blobs
 //!   16  i64      start of the first slot       7  u8   zero
 //!   24  u32      slots                         8  u64  offset of the chunk in the file
 //!   28  u32      entries                      16  u32  length of the chunk
@@ -19,14 +19,18 @@
 //!
 //! chunk of several fields: u8 which fields, then for each a u8 codec and its length in groups of seven bits, low
 //! groups first; then the fields' codings back to back
+//! chunk of blobs (sketches): u8 0, or 1 where what follows is deflated, after its own length in such groups; of each blob
+//! its slot less the one before and its length, both likewise; then the blobs back to back
 //! ```
 
+mod blobs;
 mod draft;
 mod look;
 mod open;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use blobs::Blob;
 pub use draft::Draft;
 pub use open::Segment;
 
@@ -41,6 +45,9 @@ const ENTRY: usize = 24;
 const PER_PAGE: usize = (PAGE - 4) / ENTRY;
 /// The codec byte of a chunk that holds several fields.
 const SEVERAL: u8 = 255;
+
+/// The codec byte of a chunk that holds blobs.
+const BLOBS: u8 = 254;
 
 /// Which stretch of time a segment holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -233,7 +233,7 @@ impl Segment {
         bytes.as_chunks::<ENTRY>().0[..count].iter().map(Entry::decode)
     }
 
-    fn nonsense(&self, key: Key) -> Error {
+    pub(super) fn nonsense(&self, key: Key) -> Error {
         Error::corrupt(&self.path, format!("the chunk of {key:?} makes no sense"))
     }
 
@@ -242,7 +242,7 @@ impl Segment {
     }
 }
 
-fn take_length(bytes: &[u8]) -> Option<(usize, &[u8])> {
+pub(super) fn take_length(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let mut length = 0;
     for (i, byte) in bytes.iter().take(4).enumerate() {
         length |= usize::from(byte & 0x7f) << (7 * i);

@@ -106,7 +106,7 @@ impl Import<'_> {
         let number = names.schema(imported.retention, |folder| store.add_schema(folder, imported.retention))?;
         let Some(schema) = store.schema(number) else { return Err(Error::OtherArchives(name.into_owned())) };
         let place = Place::new(number, schema.take_column(self.now));
-        names.push(Event::Imported, place, self.now, &name);
+        names.push(Event::Imported, place, self.now, &name, None);
         store.places.set(series, place);
         store.imported.write().unwrap_or_else(PoisonError::into_inner).insert(series.0);
         store.quotas().count(&name);

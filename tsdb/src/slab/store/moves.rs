@@ -75,7 +75,7 @@ impl SlabStore {
             let number = names.schema(retention, |folder| self.add_schema(folder, retention))?;
             let Some(schema) = self.schema(number) else { continue };
             let place = Place::new(number, schema.take_column(now));
-            names.push(Event::Made, place, due, &name);
+            names.push(Event::Made, place, due, &name, self.index.sketches_of(series));
             let mut formers = self.formers.write().unwrap_or_else(PoisonError::into_inner);
             formers.entry(series).or_default().push(Former { place: old, until: due });
             drop(formers);

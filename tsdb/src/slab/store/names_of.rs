@@ -6,6 +6,7 @@ use crate::catalogue::SeriesId;
 use crate::error::Error;
 use crate::index::Index;
 use crate::retention::Retention;
+use crate::sketch::Family;
 use crate::slab::places::SCHEMAS_MOST;
 use crate::time::Timestamp;
 use roaring::RoaringBitmap;
@@ -47,9 +48,9 @@ impl SchemaNames {
     }
 
     /// Adds a record, which lies on the medium with the next [`SchemaNames::commit`].
-    pub fn push(&mut self, event: Event, place: Place, at: Timestamp, name: &str) {
+    pub fn push(&mut self, event: Event, place: Place, at: Timestamp, name: &str, sketches: Option<Family>) {
         let Key { column, generation } = place.key();
-        self.log.push(&Name { column, generation, schema: place.schema, event, at_secs: at.0, name });
+        self.log.push(&Name { column, generation, schema: place.schema, event, sketches, at_secs: at.0, name });
         self.is_pending = true;
     }
 
@@ -75,6 +76,8 @@ pub(super) struct Found {
     formers: Formers,
     /// Series that keep their archives whatever the rules say.
     imported: RoaringBitmap,
+    /// The series of sketches.
+    sketches: HashMap<SeriesId, Family>,
     /// The newest generation of each column, by schema.
     columns: HashMap<u16, HashMap<u32, (u16, bool)>>,
 }
@@ -90,10 +93,17 @@ impl Found {
         if self.series.len() <= id.index() {
             self.series.resize(id.index() + 1, (None, false));
         }
+        let place = Place::new(name.schema, Key { column, generation });
+        match name.sketches.filter(|_| is_made) {
+            Some(family) => self.sketches.insert(id, family),
+            None => self.sketches.remove(&id),
+        };
         match self.series[id.index()] {
+            // It has become a series of sketches.
+            (Some(former), true) if is_made && former == place => {}
             // A series that is there and is made again has moved.
-            (Some(place), true) if is_made => {
-                let former = Former { place, until: Timestamp(name.at_secs) };
+            (Some(former), true) if is_made => {
+                let former = Former { place: former, until: Timestamp(name.at_secs) };
                 self.formers.entry(id).or_default().push(former);
             }
             _ if !is_made => {
@@ -106,7 +116,7 @@ impl Found {
         } else {
             self.imported.remove(id.0);
         }
-        self.series[id.index()] = (Some(Place::new(name.schema, Key { column, generation })), is_made);
+        self.series[id.index()] = (Some(place), is_made);
     }
 
     /// Ends the series whose column was given to another: the record of their end was damaged.
@@ -156,6 +166,11 @@ impl Found {
                 places.set(SeriesId(id), place);
             }
         }
+    }
+
+    /// The series of sketches, and the kind of each.
+    pub fn sketches(&self) -> &HashMap<SeriesId, Family> {
+        &self.sketches
     }
 
     /// Where series lay before they moved, and those that never move.

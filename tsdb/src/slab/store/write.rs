@@ -3,6 +3,7 @@
 use super::{Event, Place, SlabStore};
 use crate::catalogue::SeriesId;
 use crate::error::Error;
+use crate::sketch::Family;
 use crate::slab::schema::{Put, Schema};
 use crate::store::{Point, WriteReport};
 use crate::time::Timestamp;
@@ -42,7 +43,7 @@ impl SlabStore {
         new.sort_unstable();
         new.dedup();
         let begun = self.quotas().begin(new.len(), now);
-        let failed = self.add_series(now, &new[..begun], report);
+        let failed = self.add_series(now, &new[..begun], &|_| None, report);
         new.drain(..begun);
         let without_room = WithoutRoom { waiting: &new, failed: &failed, horizon };
         for point in self.put_all(now, horizon, &unplaced, report) {
@@ -124,7 +125,13 @@ impl SlabStore {
     }
 
     /// Gives each series a column and a name in the log; finders see it from now on. Answers those that could not be made.
-    fn add_series(&self, now: Timestamp, new: &[SeriesId], report: &mut WriteReport) -> Vec<(SeriesId, Error)> {
+    pub(super) fn add_series(
+        &self,
+        now: Timestamp,
+        new: &[SeriesId],
+        sketches: &dyn Fn(SeriesId) -> Option<Family>,
+        report: &mut WriteReport,
+    ) -> Vec<(SeriesId, Error)> {
         let mut failed = Vec::new();
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         let is_unbounded = self.quotas().is_unbounded();
@@ -144,7 +151,9 @@ impl SlabStore {
                 Ok(number) => {
                     let Some(schema) = self.schema(number) else { continue };
                     let place = Place::new(number, schema.take_column(now));
-                    names.push(Event::Made, place, now, &name);
+                    let family = sketches(*series);
+                    names.push(Event::Made, place, now, &name, family);
+                    self.index.keep_sketches(*series, family);
                     self.places.set(*series, place);
                     added.push(*series);
                 }

@@ -1,0 +1,190 @@
+//! Sketches to their places, and leaves computed from them. A leaf's values from before its series was one of sketches are
+//! still there, and fill its gaps.
+
+use super::moves::Former;
+use super::{Event, SlabStore};
+use crate::catalogue::SeriesId;
+use crate::error::Error;
+use crate::gap::{GAP, is_gap};
+use crate::name::canonical;
+use crate::sketch::{Family, Leaf, Sketch};
+use crate::slab::schema::{Put, Schema, Slots, merge_stored};
+use crate::slab::segment::Key;
+use crate::store::{Fetched, FetchedSketches, SketchPoint, WriteReport};
+use crate::time::{Timestamp, Window};
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError};
+
+/// A leaf and where the sketches lie that it is computed from.
+pub(super) struct LocatedLeaf {
+    series: SeriesId,
+    pub schema: Arc<Schema>,
+    key: Key,
+    leaf: Leaf,
+}
+
+impl SlabStore {
+    pub(super) fn write_all_sketches(&self, now: Timestamp, sketches: &[SketchPoint<'_>]) -> WriteReport {
+        let mut report = WriteReport::default();
+        let horizon = now + i64::from(self.limits.ahead_secs);
+        let failed = self.begin_sketches(now, horizon, sketches, &mut report);
+        let places = self.places.look();
+        let schemas = self.schemas();
+        let mut stored = Vec::new();
+        for SketchPoint { series, at, sketch } in sketches {
+            let place = places.of(*series).filter(|_| *at <= horizon);
+            let Some((place, schema)) = place.and_then(|place| Some((place, schemas.get(usize::from(place.schema))?)))
+            else {
+                match failed.get(series) {
+                    _ if *at > horizon => report.dropped_future += 1,
+                    Some(error) => report.drop_for(error, 1),
+                    None if self.index.name(*series).is_none() => report.dropped_failed += 1,
+                    None => report.dropped_quota += 1,
+                }
+                continue;
+            };
+            if self.index.sketches_of(*series) != Some(sketch.kind().family()) {
+                report.dropped_kind += 1;
+                continue;
+            }
+            stored.clear();
+            sketch.encode(&mut stored);
+            match schema.put_sketch(now, place.key(), *at, &stored) {
+                Put::Taken => report.written += 1,
+                Put::TooOld => report.dropped_old += 1,
+                Put::NoRoom => report.dropped_full += 1,
+            }
+        }
+        report
+    }
+
+    /// Makes the series that are not yet of sketches such. Answers those that could not be made.
+    fn begin_sketches(
+        &self,
+        now: Timestamp,
+        horizon: Timestamp,
+        sketches: &[SketchPoint<'_>],
+        report: &mut WriteReport,
+    ) -> HashMap<SeriesId, Error> {
+        let is_new = |point: &&SketchPoint<'_>| point.at <= horizon && self.index.sketches_of(point.series).is_none();
+        let new: HashMap<SeriesId, Family> =
+            sketches.iter().filter(is_new).map(|point| (point.series, point.sketch.kind().family())).collect();
+        if new.is_empty() {
+            return HashMap::new();
+        }
+        let (known, mut unknown): (Vec<SeriesId>, Vec<SeriesId>) = {
+            let places = self.places.look();
+            new.keys().copied().partition(|series| places.of(*series).is_some())
+        };
+        self.turn_to_sketches(now, &known, &new);
+        unknown.sort_unstable();
+        let begun = self.quotas().begin(unknown.len(), now);
+        let family = |series: SeriesId| new.get(&series).copied();
+        self.add_series(now, &unknown[..begun], &family, report).into_iter().collect()
+    }
+
+    /// Series of values become series of sketches.
+    fn turn_to_sketches(&self, now: Timestamp, series: &[SeriesId], families: &HashMap<SeriesId, Family>) {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        for series in series {
+            let (Some(place), Some(name)) = (self.places.look().of(*series), self.index.name(*series)) else {
+                continue;
+            };
+            let family = families.get(series).copied();
+            names.push(Event::Made, place, now, &name, family);
+            self.index.keep_sketches(*series, family);
+        }
+    }
+
+    /// Where the sketches of a leaf lie.
+    pub(super) fn leaf(&self, name: &str) -> Option<LocatedLeaf> {
+        let name = canonical(name).ok()?;
+        let (series, leaf) = self.index.leaf(&name)?;
+        let place = self.places.look().of(series)?;
+        Some(LocatedLeaf { series, schema: self.schema(place.schema)?, key: place.key(), leaf })
+    }
+
+    /// The values of a leaf, each of the merged sketch of its slot.
+    pub(super) fn fetch_leaf(
+        &self,
+        located: &LocatedLeaf,
+        name: &str,
+        window: Window,
+        now: Timestamp,
+    ) -> Result<Option<Fetched>, Error> {
+        let Some(slots) = self.slots(located.series, &located.schema, located.key, window, now)? else {
+            return Ok(None);
+        };
+        let interval_secs = f64::from(slots.step.secs());
+        let value = |stored: &Option<Vec<u8>>| {
+            let sketch = Sketch::decode(stored.as_deref()?)?;
+            located.leaf.value(&sketch, interval_secs)
+        };
+        let mut values: Vec<f64> = slots.stored.iter().map(|stored| value(stored).unwrap_or(GAP)).collect();
+        if let Some(before) = self.fetch_values(name, window, now)?
+            && (before.start, before.step) == (slots.start, slots.step)
+        {
+            let pairs = values.iter_mut().zip(before.values);
+            pairs.filter(|(value, _)| is_gap(**value)).for_each(|(value, before)| *value = before);
+        }
+        Ok(Some(Fetched { start: slots.start, end: slots.end, step: slots.step, values }))
+    }
+
+    /// The sketches of a series, or of a leaf's series.
+    pub(super) fn sketches(
+        &self,
+        name: &str,
+        window: Window,
+        now: Timestamp,
+    ) -> Result<Option<FetchedSketches>, Error> {
+        let of_series = || {
+            let (series, schema, key) = self.located(name)?;
+            self.index.sketches_of(series).map(|_| (series, schema, key))
+        };
+        let of_leaf = |located: LocatedLeaf| (located.series, located.schema, located.key);
+        let Some((series, schema, key)) = self.leaf(name).map(of_leaf).or_else(of_series) else { return Ok(None) };
+        let slots = self.slots(series, &schema, key, window, now)?;
+        Ok(slots.map(|Slots { start, end, step, stored }| FetchedSketches { start, end, step, stored }))
+    }
+
+    fn slots(
+        &self,
+        series: SeriesId,
+        schema: &Schema,
+        key: Key,
+        window: Window,
+        now: Timestamp,
+    ) -> Result<Option<Slots>, Error> {
+        let Some(mut slots) = schema.fetch_sketches(key, window, now)? else { return Ok(None) };
+        let formers = self.formers.read().unwrap_or_else(PoisonError::into_inner).get(&series).cloned();
+        for former in formers.into_iter().flatten().rev() {
+            if let Some(schema) = self.schema(former.place.schema) {
+                fill(&mut slots, &schema, former, now)?;
+            }
+        }
+        Ok(Some(slots))
+    }
+}
+
+/// Fills gaps before a series left a place with what lies there.
+fn fill(slots: &mut Slots, schema: &Schema, former: Former, now: Timestamp) -> Result<(), Error> {
+    let until = slots.end.min(former.until);
+    if slots.start >= until {
+        return Ok(());
+    }
+    let window = Window { from: slots.start - 1, until: until - 1 };
+    let Some(old) = schema.fetch_sketches(former.place.key(), window, now)? else { return Ok(()) };
+    let (step, old_step) = (i64::from(slots.step.secs()), i64::from(old.step.secs()));
+    let mut parts: Vec<Vec<Vec<u8>>> = vec![Vec::new(); slots.stored.len()];
+    for (i, stored) in old.stored.into_iter().enumerate() {
+        // Of a coarser step: it stands in the first of the slots that it covers.
+        let slot = (old.start + i as i64 * old_step - slots.start).div_euclid(step);
+        if let Some(part) = usize::try_from(slot).ok().and_then(|slot| parts.get_mut(slot)) {
+            part.extend(stored);
+        }
+    }
+    for (slot, part) in slots.stored.iter_mut().zip(parts).filter(|(slot, _)| slot.is_none()) {
+        *slot = merge_stored(part.iter().map(Vec::as_slice));
+    }
+    Ok(())
+}
