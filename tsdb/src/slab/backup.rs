@@ -5,7 +5,8 @@
 //! those of coarser archives; and what they leave lets go of them only when they have arrived. So places are copied in
 //! that order. A value that is not in a place any more when that is copied is in a later one already, and is copied there.
 //!
-//! - late log: replaced as a whole and else only appended to, so one open file is a true state of it.
+//! - late log: replaced as a whole and else only appended to, so one open file is a true state of it. The same holds for the
+//!   logs of sketches, which go when a segment holds what they held.
 //! - ring: rows that changed while they were copied are copied again until nothing changed during one whole look at all
 //!   rows. A slot that was written again lies in its former row until the new one is whole; had it moved unseen, one of the
 //!   two rows would have changed during the look.
@@ -14,7 +15,7 @@
 //!   A retention that comes up meanwhile is copied too, and the names once more behind it. The same holds for the log of
 //!   reused columns, which is copied after the rows that it speaks of.
 
-use super::check::{is_segment, listed, schemas};
+use super::check::{is_segment, is_sketch_log, listed, schemas, segment_folders};
 use super::disk::{Disk, FileDisk};
 use super::layout::{self, Geometry, PAGE, RowHeader};
 use super::manifest::{self, Listed};
@@ -99,8 +100,14 @@ fn back_up_schema(
     if copy_log(root, &name.join("reuse.log"), target)? {
         paths.insert(name.join("reuse.log"));
     }
-    for step in steps {
-        let folder = name.join(format!("{step}s"));
+    for log in listed(&root.join(name))?.into_iter().filter(|path| is_sketch_log(path)) {
+        let path = name.join(log.file_name().unwrap_or_default());
+        if copy_log(root, &path, target)? {
+            paths.insert(path);
+        }
+    }
+    let folders = steps.iter().flat_map(|step| segment_folders(*step)).map(|folder| name.join(folder));
+    for folder in folders.filter(|folder| root.join(folder).is_dir()) {
         make_folder(&target.join(&folder))?;
         link_segments(root, &folder, target, paths, done)?;
         sync_folder(&target.join(&folder))?;

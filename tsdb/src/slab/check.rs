@@ -52,7 +52,7 @@ pub fn check(root: &Path) -> Result<Checked, Error> {
         if number != expected {
             return Err(Error::corrupt(root, format!("the folder of schema {expected} is missing")));
         }
-        checked.schema(number, &path, slots, &named)?;
+        checked.schema(number, &path, &slots, &named)?;
     }
     Ok(checked)
 }
@@ -82,6 +82,16 @@ pub(super) fn listed(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(paths)
 }
 
+/// The folders of an archive's segments: of its values, and of its sketches.
+pub(super) fn segment_folders(step: u32) -> [String; 2] {
+    [format!("{step}s"), format!("{step}s-sketch")]
+}
+
+/// Whether a path is that of a log of sketches that no segment holds yet.
+pub(super) fn is_sketch_log(path: &Path) -> bool {
+    schema::sketch_log_start(path).is_some()
+}
+
 /// Whether a path is a segment's.
 pub(super) fn is_segment(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "seg")
@@ -100,23 +110,17 @@ impl Checked {
         }
     }
 
-    fn schema(
-        &mut self,
-        number: u16,
-        folder: &Path,
-        steps: Vec<u32>,
-        named: &HashSet<(u16, Key)>,
-    ) -> Result<(), Error> {
+    fn schema(&mut self, number: u16, folder: &Path, steps: &[u32], named: &HashSet<(u16, Key)>) -> Result<(), Error> {
         self.note(&folder.join("ring"), whole_ring);
         for log in ["late.log", "reuse.log"] {
-            self.note(&folder.join(log), |path| {
-                let disk = FileDisk::open_sealed(path).map_err(Error::io("open", path))?;
-                let (.., damage) = Frames::scan(&disk, |_| {}).map_err(Error::io("read", path))?;
-                whole_log(path, damage)
-            });
+            self.note(&folder.join(log), whole_frames);
         }
-        for step in steps {
-            for path in listed(&folder.join(format!("{step}s")))?.into_iter().filter(|path| is_segment(path)) {
+        for path in listed(folder)?.into_iter().filter(|path| is_sketch_log(path)) {
+            self.note(&path, whole_frames);
+        }
+        let folders = steps.iter().flat_map(|step| segment_folders(*step));
+        for name in folders {
+            for path in listed(&folder.join(name))?.into_iter().filter(|path| is_segment(path)) {
                 self.note(&path, |path| {
                     let segment = Segment::open(path)?;
                     segment.check()?;
@@ -128,6 +132,12 @@ impl Checked {
         }
         Ok(())
     }
+}
+
+fn whole_frames(path: &Path) -> Result<(), Error> {
+    let disk = FileDisk::open_sealed(path).map_err(Error::io("open", path))?;
+    let (.., damage) = Frames::scan(&disk, |_| {}).map_err(Error::io("read", path))?;
+    whole_log(path, damage)
 }
 
 fn whole_log(path: &Path, damage: Damage) -> Result<(), Error> {

@@ -4,15 +4,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use tsdb::sketch::{Accuracy, BinLimit, DdSketch, Sketch};
 use tsdb::slab::{backup, check, restore};
-use tsdb::{Point, Rules, SlabStore, Store, StoreLimits, SyncPolicy, Timestamp, Window};
+use tsdb::{Point, Rules, SketchPoint, SlabStore, Store, StoreLimits, SyncPolicy, Timestamp, Window};
 
 const BEGUN: i64 = 1_700_000_000;
 const SERIES: i64 = 300;
 
 fn open(folder: &Path) -> SlabStore {
     let schemas = "[some]\npattern = ^s[0-4]\nretentions = 1s:10m,10s:1d\n[rest]\npattern = .*\nretentions = 1s:1h\n";
-    let rules = Rules::parse(Some((Path::new("schemas"), schemas)), None).expect("rules");
+    let sketches = "[timers]\npattern = \\.timer$\nsketch = ddsketch\n";
+    let rules = Rules::parse(Some((Path::new("schemas"), schemas)), Some((Path::new("aggregation"), sketches)));
+    let rules = rules.expect("rules");
     SlabStore::open(folder, rules, StoreLimits::default(), SyncPolicy::None).expect("opened")
 }
 
@@ -32,13 +35,22 @@ fn write(store: &SlabStore, at: i64) {
     let points: Vec<Point> = on_time.chain(late).collect();
     let report = store.write(Timestamp(at), &points);
     assert_eq!(report.dropped(), 0);
+    let mut timer = DdSketch::new(Accuracy::DEFAULT, BinLimit::DEFAULT);
+    assert!(timer.insert(value(1, at), 1.0));
+    let series = store.resolve("s1.timer").expect("resolved");
+    let sketch = SketchPoint { series, at: Timestamp(at), sketch: &Sketch::Dd(timer) };
+    assert_eq!(store.write_sketches(Timestamp(at), &[sketch]).dropped(), 0);
     store.commit(Timestamp(at)).expect("committed");
 }
 
 /// Everything that was written from `from` until `until` reads as it was written.
 fn verify(store: &SlabStore, from: i64, until: i64) {
+    let window = Window { from: Timestamp(from - 1), until: Timestamp(until) };
+    let timer = store.fetch("s1.timer.max", window, Timestamp(until)).expect("fetched").expect("there");
+    for (at, given) in (timer.start.0..).zip(&timer.values).filter(|(at, _)| *at >= BEGUN) {
+        assert_eq!(*given, value(1, at), "the timer at {}", at - BEGUN);
+    }
     for series in 0..SERIES {
-        let window = Window { from: Timestamp(from - 1), until: Timestamp(until) };
         let name = format!("s{}.n{series}", series % 10);
         let fetched = store.fetch(&name, window, Timestamp(until)).expect("fetched").expect("there");
         for (at, given) in (fetched.start.0..).zip(&fetched.values) {

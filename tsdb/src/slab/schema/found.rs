@@ -17,6 +17,7 @@ use crate::slab::ring::{Recovery, Ring};
 use crate::slab::segment::Key;
 use crate::slab::spans::Spans;
 use crate::time::Timestamp;
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::path::Path;
@@ -56,13 +57,13 @@ impl Schema {
             let is_in_row = point.archive == 0 && row > Some(came);
             usize::from(point.archive) < spans.len() && !is_in_row && columns.holds(point.key)
         })?;
-        columns.begin_after(columns_end);
+        let (sketches, sketches_end) = open_sketches(folder, &spans, &columns, &faults)?;
+        columns.begin_after(columns_end.max(sketches_end));
         faults.report_damage(&folder.join("late.log"), damage);
         if late.is_stale() {
             // Where there is no room for it now, there will be when the next segment is written.
             let _ = late.rewrite(seq).inspect_err(|error| faults.note(error));
         }
-        let sketches = Sketches::open(folder, spans.clone(), |key| columns.holds(key), Arc::clone(&faults))?;
         let fold_since = (late.len() > 0).then_some(Timestamp(0));
         let state = State {
             open: OpenSlots::default(),
@@ -86,6 +87,23 @@ impl Schema {
         schema.report_torn_pages();
         Ok((schema, recovery))
     }
+}
+
+/// The sketches, and one more than the highest column of any.
+fn open_sketches(
+    folder: &Path,
+    spans: &[Spans],
+    columns: &Columns,
+    faults: &Arc<Faults>,
+) -> Result<(Sketches, u32), Error> {
+    let end = Cell::new(0);
+    let holds = |key: Key| {
+        end.set(end.get().max(key.column.saturating_add(1)));
+        columns.holds(key)
+    };
+    let sketches = Sketches::open(folder, spans.to_vec(), holds, Arc::clone(faults))?;
+    let end = sketches.columns_end().max(end.get());
+    Ok((sketches, end))
 }
 
 fn open_ring(folder: &Path, spans: &Spans, faults: &Faults) -> Result<(Ring, Recovery), Error> {

@@ -23,7 +23,7 @@ mod view;
 pub(crate) use faults::Faults;
 pub(crate) use held::widest;
 pub(crate) use import::Intake;
-pub(crate) use sketches::{Slots, merge_stored};
+pub(crate) use sketches::{Slots, merge_stored, sketch_log_start};
 
 use super::ring::Ring;
 use super::row::Rows;
