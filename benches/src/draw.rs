@@ -31,6 +31,7 @@ fn series(number: usize, points: usize) -> Series {
         consolidation: query::Consolidation::default(),
         x_files_factor: 0.0,
         style: query::Style::default(),
+        sketches: None,
     }
 }
 

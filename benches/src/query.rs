@@ -38,6 +38,7 @@ fn answer(source: &dyn Source, target: &str) -> Vec<query::Series> {
         now: NOW,
         zone: TimeZone::UTC,
         x_files_factor: 0.0,
+        max_data_points: 0,
         limits: Limits::default(),
     };
     query::answer(source, &request).expect("answered").series

@@ -50,7 +50,10 @@ fn ask(targets: &[String]) {
     let window = Window { from: NOW - 1800, until: NOW };
     let limits = Limits { points: 200_000, name_bytes: 1 << 20, series: 100, finds: 50, ..Limits::default() };
     let zone = TimeZone::UTC;
-    match query::answer(&Few, &Request { targets, window, now: NOW, zone, x_files_factor: 0.0, limits }) {
+    match query::answer(
+        &Few,
+        &Request { targets, window, now: NOW, zone, x_files_factor: 0.0, max_data_points: 0, limits },
+    ) {
         Ok(answer) => assert!(answer.series.iter().all(|series| series.values.len() <= 200_000)),
         Err(error) => {
             assert!(!error.to_string().is_empty());

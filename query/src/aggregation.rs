@@ -36,6 +36,27 @@ pub enum Aggregation {
     First,
     /// The last that is present.
     Last,
+    /// The one at a share of the others; of series with sketches that of all samples, see [`crate::sketches`].
+    Quantile(Quantile),
+}
+
+/// A share from 0 to 1, to a hundred-millionth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quantile(u32);
+
+/// Of a [`Quantile`].
+const WHOLE: f64 = 1e8;
+
+impl Quantile {
+    /// `None` outside 0 to 1.
+    pub fn new(share: f64) -> Option<Quantile> {
+        (0.0..=1.0).contains(&share).then(|| Quantile((share * WHOLE).round() as u32))
+    }
+
+    /// The share.
+    pub fn share(self) -> f64 {
+        f64::from(self.0) / WHOLE
+    }
 }
 
 impl Aggregation {
@@ -46,7 +67,7 @@ impl Aggregation {
         "rangeOf", "stddev", "sum", "total",
     ];
 
-    /// The method that one of [`Self::WORDS`] names.
+    /// The method that one of [`Self::WORDS`] or `quantile:0.99` names.
     pub fn parse(word: &str) -> Option<Aggregation> {
         Some(match word {
             "average" | "avg" => Aggregation::Average,
@@ -61,7 +82,7 @@ impl Aggregation {
             "range" | "rangeOf" => Aggregation::Range,
             "stddev" => Aggregation::StdDev,
             "sum" | "total" => Aggregation::Sum,
-            _ => return None,
+            _ => Aggregation::Quantile(word.strip_prefix("quantile:")?.parse().ok().and_then(Quantile::new)?),
         })
     }
 
@@ -92,6 +113,7 @@ impl Aggregation {
             Aggregation::Multiply => present().product(),
             Aggregation::First => present().next().unwrap_or(GAP),
             Aggregation::Last => present().next_back().unwrap_or(GAP),
+            Aggregation::Quantile(quantile) => at_share(quantile, present().collect()),
         }
     }
 }
@@ -106,6 +128,7 @@ impl From<Consolidation> for Aggregation {
             Consolidation::Max => Aggregation::Max,
             Consolidation::First => Aggregation::First,
             Consolidation::Last => Aggregation::Last,
+            Consolidation::Quantile(quantile) => Aggregation::Quantile(quantile),
         }
     }
 }
@@ -129,6 +152,12 @@ fn largest(values: impl Iterator<Item = f64>) -> f64 {
     values.reduce(|best, value| if value > best { value } else { best }).unwrap_or(GAP)
 }
 
+/// At place `q (n - 1)`, rounded down, as sketches have it.
+fn at_share(quantile: Quantile, mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[(quantile.share() * (values.len() - 1) as f64) as usize]
+}
+
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
@@ -143,7 +172,11 @@ mod tests {
     fn every_word_is_a_method_and_first_is_not() {
         assert!(Aggregation::WORDS.iter().all(|word| Aggregation::parse(word).is_some()));
         assert!(Aggregation::WORDS.is_sorted());
-        assert_eq!(Aggregation::parse("first"), None);
+        for word in ["first", "quantile", "quantile:", "quantile:1.1", "quantile:-0.1", "quantile:nan"] {
+            assert_eq!(Aggregation::parse(word), None, "{word}");
+        }
+        let quantile = |word: &str| Aggregation::parse(word).map(|method| method.over(&[4.0, GAP, 1.0, 3.0, 2.0]));
+        assert_eq!((quantile("quantile:0.5"), quantile("quantile:1")), (Some(2.0), Some(4.0)));
     }
 
     #[test]

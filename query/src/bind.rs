@@ -125,6 +125,10 @@ fn literal(function: &'static Function, param: &Param, expr: &Expr, limits: &Lim
     match param.takes {
         Takes::Series => Err(wrong("a path or a function call")),
         Takes::Number => number(&expr.kind).map(Value::Number).ok_or_else(|| wrong("a number")),
+        Takes::Share => match number(&expr.kind).filter(|share| (0.0..=1.0).contains(share)) {
+            Some(share) => Ok(Value::Number(share)),
+            None => Err(wrong("a number from 0 to 1")),
+        },
         Takes::Integer => integer(&expr.kind).map(Value::Integer).ok_or_else(|| wrong("a whole number")),
         Takes::Text => words("a quoted string").map(|text| Value::Text(text.to_owned())),
         Takes::Consolidation => {

@@ -3,6 +3,9 @@
 //! Both follow graphite-web to the letter, oddities included: groups are counted from each series' own first point and
 //! not from a multiple of the new step, a partial group at the end is judged as if it were whole, and maxDataPoints
 //! loses the partial group at the start so that the groups stay where they are from one refresh to the next.
+//!
+//! Values that were computed from sketches are computed anew from what these merge into: the p99 of a wide group is that of
+//! all its samples, its count is all of them. Whoever says how to consolidate gets the values consolidated so.
 
 use crate::aggregation::{Aggregation, count_present, is_enough};
 use crate::series::Series;
@@ -49,11 +52,12 @@ pub fn to_step(series: &Series, step: Step) -> Cow<'_, [f64]> {
 fn grouped(series: &Series, skipped: usize, size: usize) -> Vec<f64> {
     let method = Aggregation::from(series.consolidation);
     let values = series.values.get(skipped..).unwrap_or_default();
-    let one = |group: &[f64]| {
-        let enough = is_enough(count_present(group), size, series.x_files_factor);
-        if enough { method.over(group) } else { GAP }
+    let one = |(at, group): (usize, &[f64])| match &series.sketches {
+        _ if !is_enough(count_present(group), size, series.x_files_factor) => GAP,
+        Some(sketches) => sketches.value(skipped + at * size, group.len(), series.step),
+        None => method.over(group),
     };
-    values.chunks(size).map(one).collect()
+    values.chunks(size).enumerate().map(one).collect()
 }
 
 /// Leaves each series with about `points` values at most. The range of all series together decides how many that
@@ -77,6 +81,7 @@ pub fn to_max_data_points(series: &mut [Series], points: u32) {
 fn to_one(series: &mut Series) {
     if series.values.len() > 1 {
         series.values = grouped(series, 0, series.values.len());
+        series.sketches = None;
         let secs = u32::try_from(series.end - series.start).unwrap_or(u32::MAX);
         series.step = Step::new(secs).unwrap_or(series.step);
     }
@@ -93,6 +98,7 @@ fn to_fewer(series: &mut Series, range_secs: f64, points: f64) {
         let nudge = secs + series.start.0.rem_euclid(step) - series.start.0.rem_euclid(secs);
         let lost = usize::try_from(nudge / step - 1).unwrap_or(0);
         series.values = grouped(series, lost, size as usize);
+        series.sketches = None;
         series.start = series.start + nudge;
         series.step = coarse;
     }

@@ -7,8 +7,9 @@ use crate::consolidate::{self, Common};
 use crate::error::{Fault, Misfit};
 use crate::functions::{Args, Body, Function, Slots, Tagging};
 use crate::plan::{Fetch, Planned};
+use crate::read::Reading;
 use crate::series::{Consolidation, Series, Style};
-use crate::source::Fetched;
+use crate::sketches;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use tsdb::{GAP, is_gap};
@@ -17,22 +18,22 @@ use tsdb::{GAP, is_gap};
 pub(crate) struct Evaluation<'a> {
     request: &'a Request<'a>,
     fetches: &'a [Fetch],
-    fetched: Vec<Reading>,
+    fetched: Vec<Wanted>,
     points_left: u64,
     name_bytes_left: usize,
 }
 
 /// A reading and how many expressions still want it.
-struct Reading {
-    slots: Option<Fetched>,
+struct Wanted {
+    reading: Option<Reading>,
     uses_left: usize,
 }
 
 impl<'a> Evaluation<'a> {
     /// `fetched` belongs to `fetches`, one each.
-    pub fn new(request: &'a Request<'a>, fetches: &'a [Fetch], fetched: Vec<Option<Fetched>>, points: u64) -> Self {
-        let reading = |(slots, fetch): (_, &Fetch)| Reading { slots, uses_left: fetch.uses };
-        let fetched = fetched.into_iter().zip(fetches).map(reading).collect();
+    pub fn new(request: &'a Request<'a>, fetches: &'a [Fetch], fetched: Vec<Option<Reading>>, points: u64) -> Self {
+        let wanted = |(reading, fetch): (_, &Fetch)| Wanted { reading, uses_left: fetch.uses };
+        let fetched = fetched.into_iter().zip(fetches).map(wanted).collect();
         let limits = &request.limits;
         let points_left = limits.points.saturating_sub(points);
         Evaluation { request, fetches, fetched, points_left, name_bytes_left: limits.name_bytes }
@@ -58,9 +59,10 @@ impl<'a> Evaluation<'a> {
 
     /// A series as it was read; the last expression that wants the values takes them, the others copy.
     fn series(&mut self, at: usize, expression: &str) -> Option<Series> {
-        let reading = &mut self.fetched[at];
-        reading.uses_left -= 1;
-        let slots = if reading.uses_left == 0 { reading.slots.take() } else { reading.slots.clone() }?;
+        let wanted = &mut self.fetched[at];
+        wanted.uses_left -= 1;
+        let Reading { slots, sketches } =
+            if wanted.uses_left == 0 { wanted.reading.take() } else { wanted.reading.clone() }?;
         let name = &*self.fetches[at].name;
         Some(Series {
             name: name.to_owned(),
@@ -73,6 +75,7 @@ impl<'a> Evaluation<'a> {
             consolidation: Consolidation::default(),
             x_files_factor: self.request.x_files_factor,
             style: Style::default(),
+            sketches,
         })
     }
 
@@ -81,6 +84,7 @@ impl<'a> Evaluation<'a> {
             Body::Points(kernel) => {
                 for series in &mut series {
                     kernel(args, &mut series.values);
+                    series.sketches = None;
                     self.wrap(args, series)?;
                 }
                 Ok(series)
@@ -94,7 +98,20 @@ impl<'a> Evaluation<'a> {
                 }
                 Ok(series)
             }
-            Body::Fold(method) => self.fold(args.function, method, &series),
+            Body::Fold(method) => self.fold(args.function, Folding::Values(method), &series),
+            Body::Merge => self.fold(args.function, Folding::Sketches, &series),
+            Body::Leaf(leaf) => {
+                for series in &mut series {
+                    let leaf = leaf(args);
+                    let found = series.sketches.take().ok_or_else(|| without_sketches(args.function, series))?;
+                    let sketches = found.leaf(leaf);
+                    series.values = sketches.values(series.step);
+                    series.sketches = Some(sketches);
+                    series.consolidation = Consolidation::default();
+                    self.wrap(args, series)?;
+                }
+                Ok(series)
+            }
             Body::Pick(kernel) => Ok(kernel(args, series)),
             Body::Name(kernel) => {
                 for series in &mut series {
@@ -114,21 +131,28 @@ impl<'a> Evaluation<'a> {
     }
 
     /// All series into one at their common step. Nothing of nothing is nothing.
-    fn fold(
-        &mut self,
-        function: &'static Function,
-        method: Aggregation,
-        series: &[Series],
-    ) -> Result<Vec<Series>, Fault> {
+    fn fold(&mut self, function: &'static Function, folding: Folding, series: &[Series]) -> Result<Vec<Series>, Fault> {
         if series.is_empty() {
             return Ok(Vec::new());
         }
         let Some(Common { start, end, step }) = consolidate::common(series) else {
             let reason = "the steps of the series have no common multiple below 136 years".to_owned();
-            return Err(Fault::Argument { function: function.name, reason });
+            return Err(argument(function, reason));
         };
-        let rows: Vec<Cow<'_, [f64]>> = series.iter().map(|series| consolidate::to_step(series, step)).collect();
-        let values = folded(method, &rows, self.request.x_files_factor);
+        let (values, sketches) = match folding {
+            Folding::Values(method) => {
+                let rows: Vec<Cow<'_, [f64]>> =
+                    series.iter().map(|series| consolidate::to_step(series, step)).collect();
+                (folded(method, &rows, self.request.x_files_factor), None)
+            }
+            Folding::Sketches => {
+                let merged = sketches::merge(series, (start, end, step));
+                let merged = merged.map_err(|why| argument(function, why.to_string()))?;
+                let without = || series.iter().find(|series| series.sketches.is_none()).unwrap_or(&series[0]);
+                let merged = merged.ok_or_else(|| without_sketches(function, without()))?;
+                (merged.values(step), Some(merged))
+            }
+        };
         self.spend_points(values.len())?;
         let name = format!("{}({})", function.name, path_expressions(series));
         self.spend_name(name.len())?;
@@ -136,7 +160,19 @@ impl<'a> Evaluation<'a> {
         let x_files_factor = self.request.x_files_factor;
         let (consolidation, style) = (Consolidation::default(), Style::default());
         let path_expression = name.clone();
-        Ok(vec![Series { name, path_expression, tags, start, end, step, values, consolidation, x_files_factor, style }])
+        Ok(vec![Series {
+            name,
+            path_expression,
+            tags,
+            start,
+            end,
+            step,
+            values,
+            consolidation,
+            x_files_factor,
+            style,
+            sketches,
+        }])
     }
 
     /// Name and tags of a series that went through a function.
@@ -177,9 +213,25 @@ impl<'a> Evaluation<'a> {
     }
 }
 
+/// What of several series becomes one.
+#[derive(Clone, Copy)]
+enum Folding {
+    Values(Aggregation),
+    Sketches,
+}
+
+fn argument(function: &'static Function, reason: String) -> Fault {
+    Fault::Argument { function: function.name, reason }
+}
+
+fn without_sketches(function: &'static Function, series: &Series) -> Fault {
+    argument(function, format!("`{}` has no sketches", series.name))
+}
+
 fn replace(series: &mut Series, slots: Slots) {
     let Slots { start, end, step, values } = slots;
     (series.start, series.end, series.step, series.values) = (start, end, step, values);
+    series.sketches = None;
 }
 
 /// One value a row. Short series end in gaps. Where any value is enough, the usual methods go series by series, so

@@ -24,6 +24,7 @@ pub mod functions;
 pub mod pattern;
 pub mod python;
 pub mod series;
+pub mod sketches;
 
 pub use error::Error;
 pub use limits::Limits;
@@ -49,6 +50,9 @@ pub struct Request<'a> {
     pub zone: TimeZone,
     /// Which share of a group must be present for it to have a value; 0 is any.
     pub x_files_factor: f64,
+    /// As many values of a series as the caller will keep; [`consolidate::to_max_data_points`] makes them. With it known,
+    /// what is computed from sketches is merged there instead of averaged. 0: all.
+    pub max_data_points: u32,
     /// What the query may cost.
     pub limits: Limits,
 }

@@ -6,6 +6,7 @@
 //! so the steps of any expression can be told without reading a value. They are told for the window that the caller
 //! wants; an inner function that itself reaches back into a coarser archive is taken to keep its step.
 
+use crate::aggregation::Aggregation;
 use crate::bind::{Bound, Call};
 use crate::consolidate::lcm;
 use crate::error::{Error, Fault, Misfit, SourceError, Span};
@@ -41,11 +42,26 @@ pub(crate) enum Planned {
     },
 }
 
+/// What becomes of the sketches that values are computed from.
+#[derive(Clone, Copy, Debug)]
+enum Wants {
+    /// The values are enough.
+    Values,
+    /// Sketches too, where a series is longer than the caller will keep: several values will become one.
+    MergedLast,
+    /// Sketches too.
+    Sketches,
+    /// Sketches too, and path expressions name series of sketches.
+    Series,
+}
+
 /// One reading: a series and a window.
 #[derive(Debug)]
 pub(crate) struct Fetch {
     pub name: Arc<str>,
     pub window: Window,
+    /// What of its sketches is read.
+    pub sketches: Sketched,
     /// How many expressions want it.
     pub uses: usize,
     /// Who wanted it first.
@@ -53,9 +69,23 @@ pub(crate) struct Fetch {
     span: Span,
 }
 
+/// What of a series' sketches is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sketched {
+    /// Nothing: its values only.
+    No,
+    /// Those that its values are computed from, if they are.
+    Beside,
+    /// They are the series.
+    Alone,
+}
+
 impl Fetch {
     pub fn failed(&self, request: &Request<'_>, source: SourceError) -> Error {
-        let fault = Fault::Source { name: self.name.to_string(), source };
+        self.misfit(request, Fault::Source { name: self.name.to_string(), source })
+    }
+
+    pub fn misfit(&self, request: &Request<'_>, fault: Fault) -> Error {
         Misfit::new(fault, self.span).of_target(self.target, &request.targets[self.target])
     }
 }
@@ -67,7 +97,8 @@ pub(crate) struct Planner<'a> {
     target: usize,
     found: HashMap<String, Arc<[Arc<str>]>>,
     archives: HashMap<Arc<str>, Arc<[Archive]>>,
-    planned: HashMap<(Arc<str>, Window), usize>,
+    /// By name, window and whether they are sketches alone.
+    planned: HashMap<(Arc<str>, Window, bool), usize>,
     pub fetches: Vec<Fetch>,
     pub cost: Cost,
     /// Points of all uses together, which the limit counts.
@@ -96,12 +127,12 @@ impl<'a> Planner<'a> {
     /// Plans one target.
     pub fn target(&mut self, target: usize, bound: Bound) -> Result<Planned, Misfit> {
         self.target = target;
-        self.plan(bound, self.request.window)
+        self.plan(bound, self.request.window, Wants::MergedLast)
     }
 
-    fn plan(&mut self, bound: Bound, window: Window) -> Result<Planned, Misfit> {
+    fn plan(&mut self, bound: Bound, window: Window, wants: Wants) -> Result<Planned, Misfit> {
         let Call { function, values, mut inputs, span, .. } = match bound {
-            Bound::Path { expression, span } => return self.path(expression, span, window),
+            Bound::Path { expression, span } => return self.path(expression, span, window, wants),
             Bound::Call(call) => call,
         };
         let mut inner = window;
@@ -113,7 +144,8 @@ impl<'a> Planner<'a> {
             inputs = inputs.into_iter().map(|input| self.without_pipes(input)).collect();
         }
         let reach_secs = window.from - inner.from;
-        let inputs = inputs.into_iter().map(|input| self.plan(input, inner)).collect::<Result<_, _>>()?;
+        let wants = wanted(function, &values, wants);
+        let inputs = inputs.into_iter().map(|input| self.plan(input, inner, wants)).collect::<Result<_, _>>()?;
         Ok(Planned::Call { function, values, inputs, window, reach_secs, span })
     }
 
@@ -139,35 +171,62 @@ impl<'a> Planner<'a> {
         Args { function, values, window, reach_secs: 0, limits: &self.request.limits }
     }
 
-    fn path(&mut self, expression: String, span: Span, window: Window) -> Result<Planned, Misfit> {
+    fn path(&mut self, expression: String, span: Span, window: Window, wants: Wants) -> Result<Planned, Misfit> {
         let names = self.find(&expression, span)?;
-        self.cost.series += names.len();
+        let alone = match wants {
+            Wants::Series => self.source.find_sketches(&expression).map_err(|why| misread(&expression, span, why))?,
+            _ => Vec::new(),
+        };
+        self.cost.series += names.len() + alone.len();
         let allowed = self.request.limits.series as u64;
         self.check("series", allowed, self.cost.series as u64, "series to read", span)?;
-        let mut fetches = Vec::with_capacity(names.len());
+        let mut fetches = Vec::with_capacity(names.len() + alone.len());
         for name in names.iter() {
             let Some(archive) = self.archive(name, span, window)? else { continue };
-            fetches.push(self.fetch(name, archive, span, window)?);
+            let sketches = match wants {
+                Wants::Sketches | Wants::Series => Sketched::Beside,
+                Wants::MergedLast if self.is_longer_than_kept(archive, window) => Sketched::Beside,
+                Wants::MergedLast | Wants::Values => Sketched::No,
+            };
+            fetches.push(self.fetch(name, archive, span, window, sketches)?);
+        }
+        for name in alone.into_iter().map(Arc::from) {
+            let Some(archive) = self.archive(&name, span, window)? else { continue };
+            fetches.push(self.fetch(&name, archive, span, window, Sketched::Alone)?);
         }
         Ok(Planned::Path { expression, fetches })
     }
 
     /// The reading of a name and window, planned once. What it takes is charged before any of it is read; a second use
     /// is a copy and takes as much again.
-    fn fetch(&mut self, name: &Arc<str>, archive: Archive, span: Span, window: Window) -> Result<usize, Misfit> {
-        let step = i64::from(archive.step.secs());
-        let slots = (window.until - window.from).div_euclid(step).clamp(0, i64::from(archive.points)) + 1;
+    fn fetch(
+        &mut self,
+        name: &Arc<str>,
+        archive: Archive,
+        span: Span,
+        window: Window,
+        sketches: Sketched,
+    ) -> Result<usize, Misfit> {
+        let slots = slots(archive, window);
         self.points_wanted += slots.unsigned_abs();
         self.check("points", self.request.limits.points, self.points_wanted, "points to read", span)?;
-        let key = (Arc::clone(name), window);
+        let key = (Arc::clone(name), window, sketches == Sketched::Alone);
         if let Some(at) = self.planned.get(&key) {
             self.fetches[*at].uses += 1;
+            if sketches == Sketched::Beside {
+                self.fetches[*at].sketches = sketches;
+            }
             return Ok(*at);
         }
         self.cost.points += slots.unsigned_abs();
-        self.fetches.push(Fetch { name: Arc::clone(name), window, uses: 1, target: self.target, span });
+        self.fetches.push(Fetch { name: Arc::clone(name), window, sketches, uses: 1, target: self.target, span });
         self.planned.insert(key, self.fetches.len() - 1);
         Ok(self.fetches.len() - 1)
+    }
+
+    fn is_longer_than_kept(&self, archive: Archive, window: Window) -> bool {
+        let points = i64::from(self.request.max_data_points);
+        points > 0 && slots(archive, window) > points
     }
 
     fn check(&self, limit: &'static str, allowed: u64, count: u64, of: &str, span: Span) -> Result<(), Misfit> {
@@ -226,7 +285,7 @@ impl<'a> Planner<'a> {
         let set = function.step.and_then(|step| step(&self.args(function, values, window)));
         Ok(match (set, function.body) {
             (Some(step), _) if !steps.is_empty() => BTreeSet::from([step]),
-            (_, Body::Fold(_)) => {
+            (_, Body::Fold(_) | Body::Merge) => {
                 let mut all = steps.iter().copied();
                 let first = all.next();
                 first.and_then(|first| all.try_fold(first, lcm)).into_iter().collect()
@@ -241,6 +300,24 @@ impl<'a> Planner<'a> {
             steps.extend(self.steps(input, window)?);
         }
         Ok(steps)
+    }
+}
+
+/// As many slots as a window can have.
+fn slots(archive: Archive, window: Window) -> i64 {
+    let step = i64::from(archive.step.secs());
+    (window.until - window.from).div_euclid(step).clamp(0, i64::from(archive.points)) + 1
+}
+
+/// What a function wants of its inputs, of whose own output so much is wanted.
+fn wanted(function: &'static Function, values: &[Value], outer: Wants) -> Wants {
+    let is_quantile = |value: &Value| matches!(value, Value::Aggregation { method: Aggregation::Quantile(_), .. });
+    match function.body {
+        _ if function.of_sketches => Wants::Series,
+        _ if values.iter().any(is_quantile) => Wants::Sketches,
+        // The values stay what they were.
+        Body::Name(_) | Body::Style(_) | Body::Pick(_) => outer,
+        _ => Wants::Values,
     }
 }
 

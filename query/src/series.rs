@@ -1,5 +1,7 @@
 //! A series on its way through functions: the store's values with a name, tags and the options a graph may need.
 
+use crate::aggregation::Quantile;
+use crate::sketches::Sketches;
 use std::collections::BTreeMap;
 use tsdb::{Step, Timestamp};
 
@@ -26,6 +28,8 @@ pub struct Series {
     pub x_files_factor: f64,
     /// How a graph is asked to draw it.
     pub style: Style,
+    /// What the values were computed from, where they are those of sketches and somebody merges these.
+    pub sketches: Option<Sketches>,
 }
 
 /// How several values become one (graphite-web's `consolidateBy`).
@@ -46,6 +50,8 @@ pub enum Consolidation {
     First,
     /// The last that is present.
     Last,
+    /// The one at a share of the others.
+    Quantile(Quantile),
 }
 
 /// What functions may ask of the drawing; everything `None` draws as the graph's own parameters say.

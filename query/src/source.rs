@@ -1,7 +1,7 @@
 //! Where series come from: all that this crate knows of storage.
 
 pub use crate::error::SourceError;
-pub use tsdb::{Archive, Fetched, Node};
+pub use tsdb::{Archive, Fetched, FetchedSketches, Node};
 
 use tsdb::{Error, Store, Timestamp, Window};
 
@@ -27,6 +27,25 @@ pub trait Source: Send + Sync {
     fn fetch_many(&self, names: &[&str], window: Window, now: Timestamp) -> Vec<Result<Option<Fetched>, SourceError>> {
         names.iter().map(|name| self.fetch(name, window, now)).collect()
     }
+    /// The series of sketches that a path expression names, sorted; [`Source::find`] names what is computed from them.
+    ///
+    /// # Errors
+    /// As [`Source::find`].
+    fn find_sketches(&self, _pattern: &str) -> Result<Vec<String>, SourceError> {
+        Ok(Vec::new())
+    }
+    /// The sketches of a window, by the name of their series or of a leaf; `None` for what has none.
+    ///
+    /// # Errors
+    /// The series cannot be read.
+    fn fetch_sketches(
+        &self,
+        _name: &str,
+        _window: Window,
+        _now: Timestamp,
+    ) -> Result<Option<FetchedSketches>, SourceError> {
+        Ok(None)
+    }
 }
 
 impl<S: Store> Source for S {
@@ -45,6 +64,19 @@ impl<S: Store> Source for S {
     fn fetch_many(&self, names: &[&str], window: Window, now: Timestamp) -> Vec<Result<Option<Fetched>, SourceError>> {
         let answers = Store::fetch_many(self, names, window, now);
         answers.into_iter().map(|answer| answer.map_err(SourceError::from)).collect()
+    }
+
+    fn find_sketches(&self, pattern: &str) -> Result<Vec<String>, SourceError> {
+        Store::find_sketches(self, pattern).map_err(SourceError::from)
+    }
+
+    fn fetch_sketches(
+        &self,
+        name: &str,
+        window: Window,
+        now: Timestamp,
+    ) -> Result<Option<FetchedSketches>, SourceError> {
+        Store::fetch_sketches(self, name, window, now).map_err(SourceError::from)
     }
 }
 

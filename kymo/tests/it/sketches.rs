@@ -72,3 +72,39 @@ fn sketches_survive_a_restart_and_a_kill() {
         near(first("p50"), 20.0, 0.01);
     }
 }
+
+#[test]
+fn quantiles_of_groups_and_windows_are_those_of_all_samples() {
+    let (data, rules) = (tempdir().unwrap(), tempdir().unwrap());
+    let kymo = start(data.path(), &rules);
+    // A quick host with many samples and a slow one with few: the mean of their p90 would be far off.
+    let mut all: Vec<f64> = Vec::new();
+    for (host, count, factor) in [("a", 900, 1.0), ("b", 100, 100.0)] {
+        let values: Vec<f64> = (1..=count).map(|i| f64::from(i % 50 + 1) * factor).collect();
+        for chunk in values.chunks(450) {
+            let lines: Vec<String> = chunk.iter().map(|value| format!("{host}.time:{value}|ms")).collect();
+            kymo.send(&[&lines.join("\n")]);
+            // So that each falls into an interval of its own.
+            std::thread::sleep(std::time::Duration::from_millis(1100));
+        }
+        all.extend(values);
+    }
+    all.sort_by(f64::total_cmp);
+    let count = |target: &str| kymo.values(target).iter().sum::<f64>();
+    kymo.wait("mergeSketches(stats.timers.*.time)", |values| values.iter().sum::<f64>() == 1000.0);
+    assert_eq!(count("stats.timers.a.time.count"), 900.0);
+    let one = |target: &str| {
+        let answer = kymo.render(&format!("from=-5min&maxDataPoints=1&target={target}"));
+        answer[0]["datapoints"][0][0].as_f64().unwrap_or_else(|| panic!("{target}: {answer}"))
+    };
+    for (q, leaf) in [(0.5, "p50"), (0.92, "p92"), (0.99, "p99")] {
+        let exact = all[(q * 999.0) as usize];
+        near(one(&format!("quantile(mergeSketches(stats.timers.*.time),{q})")), exact, 0.01);
+        near(one(&format!("mergeSketches(stats.timers.*.time.{leaf})")), exact, 0.01);
+        let summarized = kymo.values(&format!("summarize(mergeSketches(stats.timers.*.time.p50),'1h','quantile:{q}')"));
+        if summarized.len() == 1 {
+            near(summarized[0], exact, 0.01);
+        }
+    }
+    assert_eq!(one("stats.timers.b.time.count"), 100.0);
+}

@@ -14,6 +14,7 @@ pub mod page;
 pub mod param;
 pub mod point;
 pub mod series;
+pub mod sketch;
 pub mod special;
 pub mod summarize;
 
@@ -23,11 +24,21 @@ pub use param::{Need, Param, Takes};
 use crate::aggregation::Aggregation;
 use crate::error::Fault;
 use crate::series::Series;
+use tsdb::sketch::Leaf;
 use tsdb::{Step, Timestamp, Window};
 
 /// Every function, family by family, in the documentation's order.
-pub const FUNCTIONS: &[&[Function]] =
-    &[combine::ALL, point::ALL, series::ALL, summarize::ALL, moving::ALL, filter::ALL, alias::ALL, special::ALL];
+pub const FUNCTIONS: &[&[Function]] = &[
+    combine::ALL,
+    point::ALL,
+    series::ALL,
+    summarize::ALL,
+    moving::ALL,
+    sketch::ALL,
+    filter::ALL,
+    alias::ALL,
+    special::ALL,
+];
 
 /// The function of a name or alias.
 pub fn lookup(name: &str) -> Option<&'static Function> {
@@ -58,6 +69,8 @@ pub struct Function {
     pub window: Option<fn(&Args<'_>, Step, Window) -> Window>,
     /// The step of its output, where an argument sets it.
     pub step: Option<fn(&Args<'_>) -> Option<Step>>,
+    /// Whether its path expressions name series of sketches themselves, beside what is computed from them.
+    pub of_sketches: bool,
     /// How an output series is called.
     pub naming: Naming,
     /// Which tags an output series gains.
@@ -75,7 +88,19 @@ impl Function {
     ) -> Function {
         let naming = Naming { separator: ",", shown: &[] };
         let tagging = Tagging::Flag;
-        Function { name, aliases: &[], group, sentence, params, body, window: None, step: None, naming, tagging }
+        Function {
+            name,
+            aliases: &[],
+            group,
+            sentence,
+            params,
+            body,
+            window: None,
+            step: None,
+            of_sketches: false,
+            naming,
+            tagging,
+        }
     }
 
     /// Other names for it.
@@ -93,6 +118,12 @@ impl Function {
     /// Its output has the step that the arguments say.
     pub const fn step(mut self, step: fn(&Args<'_>) -> Option<Step>) -> Function {
         self.step = Some(step);
+        self
+    }
+
+    /// Its path expressions name series of sketches too.
+    pub const fn of_sketches(mut self) -> Function {
+        self.of_sketches = true;
         self
     }
 
@@ -118,6 +149,10 @@ pub enum Body {
     Series(fn(&Args<'_>, &Series) -> Result<Slots, Fault>),
     /// Makes one series of all, row by row.
     Fold(Aggregation),
+    /// Shows another number of each series' sketches.
+    Leaf(fn(&Args<'_>) -> Leaf),
+    /// Merges the sketches of all series, step by step.
+    Merge,
     /// Chooses and orders.
     Pick(fn(&Args<'_>, Vec<Series>) -> Vec<Series>),
     /// Renames, and nothing else.

@@ -10,7 +10,10 @@ pub fn page() -> String {
          Made from the table in `query/src/functions`; a test compares the two. The answers are graphite-web 1.1.10's.\n\n\
          A target is a path (`servers.*.cpu.{user,idle}`), a call (`scale(servers.web01.load, 2)`) or a pipe\n\
          (`servers.web01.load|scale(2)`). Arguments go by position, then by keyword (`factor=2`). An unknown function or\n\
-         an argument that does not fit answers 400 and points at the place.\n",
+         an argument that does not fit answers 400 and points at the place.\n\n\
+         Wherever a function lets you choose how several values become one, `\"quantile:0.99\"` (any number from 0 to 1) goes\n\
+         too: of leaves of sketches it is the quantile of all their samples, of other series that of the values. `quantile`,\n\
+         `uniques`, `mergeSketches` and that word are ours; see [Sketches](store.md#sketches).\n",
     );
     for group in groups() {
         // Writing to a String cannot fail.

@@ -36,6 +36,8 @@ pub enum Takes {
     Series,
     /// A number.
     Number,
+    /// A number from 0 to 1.
+    Share,
     /// A whole number.
     Integer,
     /// A string.
@@ -64,7 +66,7 @@ impl Takes {
     pub const fn type_name(self) -> &'static str {
         match self {
             Takes::Series => "seriesList",
-            Takes::Number => "float",
+            Takes::Number | Takes::Share => "float",
             Takes::Integer => "integer",
             Takes::Text | Takes::Pattern | Takes::Replacement | Takes::Consolidation => "string",
             Takes::Duration => "interval",
@@ -80,6 +82,7 @@ impl Takes {
         Some(match self {
             Takes::Series => return None,
             Takes::Number => "a number",
+            Takes::Share => "a number from 0 to 1",
             Takes::Integer => "a whole number",
             Takes::Text => "a quoted string",
             Takes::Pattern => "a quoted regular expression, in Python's syntax",

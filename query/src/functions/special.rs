@@ -1,6 +1,7 @@
 //! Special: what fits no other family.
 
 use super::{Args, Body, Function, Group, Param, Takes};
+use crate::aggregation::Aggregation;
 use crate::series::{Consolidation, Series};
 
 /// The words that [`consolidateBy`](ALL) takes.
@@ -27,6 +28,14 @@ fn consolidate_by(args: &Args<'_>, series: &mut Series) {
         "max" => Consolidation::Max,
         "min" => Consolidation::Min,
         "sum" => Consolidation::Sum,
-        _ => series.consolidation,
+        word => match Aggregation::parse(word) {
+            Some(Aggregation::Quantile(quantile)) => Consolidation::Quantile(quantile),
+            _ => return,
+        },
+    };
+    series.sketches = match series.consolidation {
+        // Of all samples, not of the values that were computed from them.
+        Consolidation::Quantile(quantile) => series.sketches.take().and_then(|found| found.quantile(quantile)),
+        _ => None,
     };
 }

@@ -1,7 +1,7 @@
 //! Transform into buckets of time: summarize.
 
 use super::{Args, Body, Function, Group, Need, Param, Slots, Takes};
-use crate::aggregation::{count_present, is_enough};
+use crate::aggregation::{Aggregation, count_present, is_enough};
 use crate::error::Fault;
 use crate::series::Series;
 use tsdb::{GAP, Step, Timestamp};
@@ -48,11 +48,19 @@ fn summarize(args: &Args<'_>, series: &Series) -> Result<Slots, Fault> {
         usize::try_from(before).unwrap_or(0).min(series.values.len())
     };
     let slots_full = (secs / i64::from(series.step.secs())).max(1) as usize;
+    let sketches = match (method, &series.sketches) {
+        (Aggregation::Quantile(quantile), Some(sketches)) => sketches.clone().quantile(quantile),
+        _ => None,
+    };
     let bucket = |at: u64| {
         let begin = start + at as i64 * secs;
         let slots = &series.values[first_of(begin)..first_of(begin + secs)];
-        let enough = is_enough(count_present(slots), slots_full, series.x_files_factor);
-        if enough { method.over(slots) } else { GAP }
+        if !is_enough(count_present(slots), slots_full, series.x_files_factor) {
+            return GAP;
+        }
+        // Of all samples, not of the values that were computed from them.
+        let merged = sketches.as_ref().map(|sketches| sketches.value(first_of(begin), slots.len(), series.step));
+        merged.unwrap_or_else(|| method.over(slots))
     };
     Ok(Slots { start, end, step, values: (0..buckets).map(bucket).collect() })
 }

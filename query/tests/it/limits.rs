@@ -46,7 +46,10 @@ fn ask(source: &Plenty, targets: &[&str], from: &str, limits: Limits) -> Result<
     let targets: Vec<String> = targets.iter().map(|target| (*target).to_owned()).collect();
     let window = attime::window(Some(from), None, NOW, &TimeZone::UTC).unwrap();
     let zone = TimeZone::UTC;
-    query::answer(source, &Request { targets: &targets, window, now: NOW, zone, x_files_factor: 0.0, limits })
+    query::answer(
+        source,
+        &Request { targets: &targets, window, now: NOW, zone, x_files_factor: 0.0, max_data_points: 0, limits },
+    )
 }
 
 fn refused(target: &str, from: &str, limits: Limits) -> (String, usize) {

@@ -123,7 +123,7 @@ impl Asked {
         let x_files_factor =
             self.param("xFilesFactor").unwrap_or("0").parse().map_err(|_| "xFilesFactor".to_owned())?;
         let limits = Limits::default();
-        let request = Request { targets: &self.targets, window, now, zone, x_files_factor, limits };
+        let request = Request { targets: &self.targets, window, now, zone, x_files_factor, max_data_points: 0, limits };
         let Answer { mut series, .. } = query::answer(store, &request).map_err(|why| {
             assert!(why.is_client_error(), "{why}");
             format!("{why}\n{}", why.caret().unwrap_or_default())

@@ -10,14 +10,19 @@
 //! eval scale(web.a)               # an error: its one-line message and the bytes it points at
 //!   error scale: `factor` is missing
 //!   at scale(web.a)
+//! sketches 10s                  # as load, of series of sketches: the samples of each slot
+//!   timer.a  1,2,3 _ 4
 //! clear                           # forgets what was loaded
 //! ```
+//!
+//! Below a series of sketches find lists p50, p99 and count, of sets count and uniques; members are samples with letters.
 
 use jiff::tz::TimeZone;
-use query::source::{Archive, Fetched, Node};
+use query::source::{Archive, Fetched, FetchedSketches, Node};
 use query::{Answer, Error, Limits, Request, Series, Source, SourceError, attime, consolidate, functions, python};
 use std::collections::BTreeMap;
 use std::path::Path;
+use tsdb::sketch::{Accuracy, BinLimit, DdSketch, Hll, Leaf, LgK, Sketch};
 use tsdb::{GAP, Step, Timestamp, Window, is_gap};
 
 /// More than any script loads.
@@ -48,6 +53,7 @@ fn scripts() {
 struct Script {
     name: String,
     series: BTreeMap<String, (Step, Vec<f64>)>,
+    sketches: BTreeMap<String, (Step, Vec<Option<Sketch>>)>,
     failures: Vec<String>,
 }
 
@@ -64,7 +70,8 @@ impl Script {
             let place = format!("{}.test:{number}", self.name);
             match line.split_once(' ').unwrap_or((line, "")) {
                 ("load", step) => self.load(step, &below, &place),
-                ("clear", "") => self.series.clear(),
+                ("sketches", step) => self.load_sketches(step, &below),
+                ("clear", "") => (self.series, self.sketches) = Default::default(),
                 ("eval", asked) => {
                     evals += 1;
                     self.eval(asked, &below, &place);
@@ -84,9 +91,40 @@ impl Script {
         }
     }
 
+    fn load_sketches(&mut self, step: &str, below: &[&str]) {
+        let step = Step::new(secs(step) as u32).unwrap();
+        for line in below {
+            let (name, slots) = line.split_once("  ").unwrap();
+            let slots = slots.split_whitespace().map(|slot| (slot != "_").then(|| sketch(slot)));
+            self.sketches.insert(name.to_owned(), (step, slots.collect()));
+        }
+    }
+
+    /// A series of sketches and the leaf that a name asks for.
+    fn leaf(&self, name: &str) -> Option<(&(Step, Vec<Option<Sketch>>), Leaf)> {
+        let (base, leaf) = name.rsplit_once('.')?;
+        Some((self.sketches.get(base)?, Leaf::parse(leaf)?))
+    }
+
+    fn fetch_slots<T: Clone>(
+        slots: &[T],
+        step: Step,
+        window: Window,
+        now: Timestamp,
+        none: T,
+    ) -> (Timestamp, Timestamp, Vec<T>) {
+        let secs = i64::from(step.secs());
+        let from = window.from.max(now - secs * i64::from(RETENTION_POINTS));
+        let (start, end) = (from.floor(step) + secs, window.until.floor(step) + secs);
+        let slot = |at: i64| usize::try_from((at - ORIGIN).div_euclid(secs)).ok().and_then(|at| slots.get(at));
+        let fetched = (start.0..end.0).step_by(secs as usize).map(|at| slot(at).cloned().unwrap_or(none.clone()));
+        (start, end, fetched.collect())
+    }
+
     fn eval(&mut self, asked: &str, below: &[&str], place: &str) {
-        let mut last =
-            self.series.values().map(|(step, values)| (values.len() as i64 - 1) * i64::from(step.secs())).max();
+        let lengths = self.series.values().map(|(step, values)| (values.len(), *step));
+        let lengths = lengths.chain(self.sketches.values().map(|(step, slots)| (slots.len(), *step)));
+        let mut last = lengths.map(|(slots, step)| (slots as i64 - 1) * i64::from(step.secs())).max();
         let (mut first, mut points, mut x_files_factor) = (-1, None, 0.0);
         let mut rest = asked;
         while let Some((option @ ("from" | "until" | "points" | "xff"), after)) = rest.split_once(' ') {
@@ -102,7 +140,8 @@ impl Script {
         let until = Timestamp(ORIGIN + last.unwrap_or(0));
         let window = Window { from: Timestamp(ORIGIN + first), until };
         let (targets, limits) = ([rest.to_owned()], Limits::default());
-        let request = Request { targets: &targets, window, now: until, zone: TimeZone::UTC, x_files_factor, limits };
+        let (zone, max_data_points) = (TimeZone::UTC, points.unwrap_or(0));
+        let request = Request { targets: &targets, window, now: until, zone, x_files_factor, max_data_points, limits };
         let given = match query::answer(&*self, &request) {
             Ok(Answer { mut series, .. }) => {
                 consolidate::to_max_data_points(&mut series, points.unwrap_or(0));
@@ -168,21 +207,73 @@ impl Source for Script {
             pattern.replace('.', r"\.").replace('*', "[^.]*").replace('{', "(").replace('}', ")").replace(',', "|");
         let regex =
             fancy_regex::Regex::new(&format!("^{globs}$")).map_err(|why| SourceError::Refused(why.to_string()))?;
-        let names = self.series.keys().filter(|name| regex.is_match(name.as_str()).unwrap());
-        Ok(names.map(|name| Node { path: name.clone(), leaf: true }).collect())
+        let leaves = self.sketches.iter().flat_map(|(name, (_, slots))| {
+            let is_set = slots.iter().flatten().any(|sketch| matches!(sketch, Sketch::Hll(_)));
+            let leaves = if is_set { ["count", "uniques"].as_slice() } else { &["p50", "p99", "count"] };
+            leaves.iter().map(move |leaf| format!("{name}.{leaf}"))
+        });
+        let names = self.series.keys().cloned().chain(leaves);
+        let names = names.filter(|name| regex.is_match(name.as_str()).unwrap());
+        Ok(names.map(|path| Node { path, leaf: true }).collect())
     }
 
     fn archives(&self, name: &str) -> Result<Option<Vec<Archive>>, SourceError> {
-        Ok(self.series.get(name).map(|(step, _)| vec![Archive { step: *step, points: RETENTION_POINTS }]))
+        let step = self.series.get(name).map(|(step, _)| *step);
+        let step = step.or_else(|| self.leaf(name).map(|((step, _), _)| *step));
+        let step = step.or_else(|| self.sketches.get(name).map(|(step, _)| *step));
+        Ok(step.map(|step| vec![Archive { step, points: RETENTION_POINTS }]))
     }
 
     fn fetch(&self, name: &str, window: Window, now: Timestamp) -> Result<Option<Fetched>, SourceError> {
+        if let Some(((step, slots), leaf)) = self.leaf(name) {
+            let (start, end, slots) = Script::fetch_slots(slots, *step, window, now, None);
+            let value = |sketch: &Option<Sketch>| leaf.value(sketch.as_ref()?, f64::from(step.secs()));
+            let values = slots.iter().map(|sketch| value(sketch).unwrap_or(GAP)).collect();
+            return Ok(Some(Fetched { start, end, step: *step, values }));
+        }
         let Some((step, values)) = self.series.get(name) else { return Ok(None) };
-        let secs = i64::from(step.secs());
-        let from = window.from.max(now - secs * i64::from(RETENTION_POINTS));
-        let (start, end) = (from.floor(*step) + secs, window.until.floor(*step) + secs);
-        let slot = |at: i64| usize::try_from((at - ORIGIN).div_euclid(secs)).ok().and_then(|at| values.get(at));
-        let slots = (start.0..end.0).step_by(secs as usize).map(|at| slot(at).copied().unwrap_or(GAP));
-        Ok(Some(Fetched { start, end, step: *step, values: slots.collect() }))
+        let (start, end, values) = Script::fetch_slots(values, *step, window, now, GAP);
+        Ok(Some(Fetched { start, end, step: *step, values }))
+    }
+
+    fn find_sketches(&self, pattern: &str) -> Result<Vec<String>, SourceError> {
+        let regex =
+            fancy_regex::Regex::new(&format!("^{}$", pattern.replace('.', r"\.").replace('*', "[^.]*"))).unwrap();
+        Ok(self.sketches.keys().filter(|name| regex.is_match(name).unwrap()).cloned().collect())
+    }
+
+    fn fetch_sketches(
+        &self,
+        name: &str,
+        window: Window,
+        now: Timestamp,
+    ) -> Result<Option<FetchedSketches>, SourceError> {
+        let found = self.leaf(name).map(|(found, _)| found).or_else(|| self.sketches.get(name));
+        let Some((step, slots)) = found else { return Ok(None) };
+        let (start, end, slots) = Script::fetch_slots(slots, *step, window, now, None);
+        let stored = slots.iter().map(|sketch| {
+            let mut bytes = Vec::new();
+            sketch.as_ref()?.encode(&mut bytes);
+            Some(bytes)
+        });
+        Ok(Some(FetchedSketches { start, end, step: *step, stored: stored.collect() }))
+    }
+}
+
+/// Of samples, or of members where these are no numbers.
+fn sketch(slot: &str) -> Sketch {
+    let samples: Vec<&str> = slot.split(',').collect();
+    let values: Option<Vec<f64>> = samples.iter().map(|sample| sample.parse().ok()).collect();
+    match values {
+        Some(values) => {
+            let mut sketch = DdSketch::new(Accuracy::DEFAULT, BinLimit::DEFAULT);
+            values.iter().for_each(|&value| assert!(sketch.insert(value, 1.0)));
+            Sketch::Dd(sketch)
+        }
+        None => {
+            let mut set = Hll::new(LgK::DEFAULT);
+            samples.iter().for_each(|member| set.insert(member.as_bytes()));
+            Sketch::Hll(set)
+        }
     }
 }

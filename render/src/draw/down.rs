@@ -2,6 +2,7 @@
 //! of each pixel column (M4), so that no extreme is ever lost; averages only for stacks and where they are asked for.
 
 use query::Consolidation;
+use query::aggregation::Aggregation;
 
 /// Columns of equal width over a plot, in seconds since the picture's start.
 #[derive(Clone, Copy, Debug)]
@@ -235,6 +236,7 @@ fn one_of(group: &[f64], how: Consolidation, share: f64) -> f64 {
         Consolidation::Max => present().fold(f64::NEG_INFINITY, f64::max),
         Consolidation::First => present().next().unwrap_or(f64::NAN),
         Consolidation::Last => present().next_back().unwrap_or(f64::NAN),
+        Consolidation::Quantile(_) => Aggregation::from(how).over(&present().collect::<Vec<_>>()),
     }
 }
 

@@ -97,6 +97,7 @@ fn consolidation_name(how: Consolidation) -> &'static str {
         Consolidation::Max => "largest",
         Consolidation::First => "first",
         Consolidation::Last => "last",
+        Consolidation::Quantile(_) => "quantiles",
     }
 }
 

@@ -17,6 +17,7 @@ fn series(name: &str, start: i64, step: u32, values: &[f64]) -> Series {
         consolidation: Consolidation::Average,
         x_files_factor: 0.0,
         style: Style::default(),
+        sketches: None,
     }
 }
 

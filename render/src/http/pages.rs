@@ -198,6 +198,7 @@ pub fn answer(source: &dyn Catalogue, app: &App, targets: &[String], span: &Span
         now: span.now,
         zone: span.zone.clone(),
         x_files_factor: 0.0,
+        max_data_points: 0,
         limits: app.limits.query.clone(),
     };
     Ok(query::answer(source, &request)?.series)

@@ -103,6 +103,7 @@ impl Ask {
             now: self.span.now,
             zone: self.span.zone.clone(),
             x_files_factor: self.x_files_factor,
+            max_data_points: self.max_data_points.filter(|_| self.format == Format::Json).unwrap_or(0),
             limits: app.limits.query.clone(),
         };
         let source: &dyn query::Source = &*app.catalogue;

@@ -21,6 +21,7 @@ fn series(name: &str, step: u32, values: Vec<f64>) -> Series {
         consolidation: Consolidation::Average,
         x_files_factor: 0.0,
         style: Style::default(),
+        sketches: None,
     }
 }
 

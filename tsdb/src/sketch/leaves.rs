@@ -129,6 +129,12 @@ impl Leaf {
         PARTS.into_iter().find_map(parse)
     }
 
+    /// The quantile at a share from 0 to 1, to a hundred-millionth; `None` outside.
+    pub fn quantile(share: f64) -> Option<Leaf> {
+        let millionths = (share * f64::from(HUNDRED)).round();
+        (0.0..=1.0).contains(&share).then(|| Leaf::Quantile(Percentile::lowest(millionths as u32)))
+    }
+
     /// Whether sketches of this kind answer it.
     pub fn is_of(self, family: Family) -> bool {
         match family {
