@@ -49,10 +49,10 @@ fn scripts() {
     }
 }
 
-#[derive(Default)]
 /// The step of a series and a sketch a slot.
 type Sketches = (Step, Vec<Option<Sketch>>);
 
+#[derive(Default)]
 struct Script {
     name: String,
     series: BTreeMap<String, (Step, Vec<f64>)>,
