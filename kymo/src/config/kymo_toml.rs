@@ -105,6 +105,8 @@ pub struct Limits {
     pub creates_per_second: Option<u32>,
     /// Points of series that wait to begin.
     pub waiting_points: Option<u32>,
+    /// Late points that wait for a segment.
+    pub late_points: Option<u32>,
     /// Series one query may read.
     pub query_series: Option<u32>,
     /// Points one query may read.
@@ -208,6 +210,11 @@ pub const KEYS: &[Key] = &[
         "Series of kymo's own store that may begin in a second; further ones wait with their points.",
     ),
     key("limits.waiting_points", "1000000", "Points of series that wait; further ones are refused and counted."),
+    key(
+        "limits.late_points",
+        "4000000",
+        "Late points of each retention that wait in memory while they cannot be written; further ones are refused and counted.",
+    ),
     key("limits.query_series", "10000", "Series that one request may read before it is answered 4xx."),
     key("limits.query_points", "50000000", "Points that one request may read before it is answered 4xx."),
     key("limits.queries", "one a core", "Requests evaluated or drawn at once; further ones wait."),

@@ -149,6 +149,7 @@ fn slab_options(settings: &Settings) -> SlabOptions {
         ..SlabOptions::default()
     };
     set(&mut options.waiting_points, settings.limits.waiting_points.map(|points| points as usize));
+    set(&mut options.late_points, settings.limits.late_points.map(|points| points as usize));
     options
 }
 

@@ -67,6 +67,9 @@ pub struct SlabOptions {
     pub creates_per_second: Option<u32>,
     /// Points of waiting series that are kept; further ones are refused.
     pub waiting_points: usize,
+    /// Late points of each retention that wait in memory for a segment, 16 bytes each; further ones are refused, which
+    /// happens when the disk is full.
+    pub late_points: usize,
     /// Bytes of all segments, beyond which the oldest are removed. `None`: retention alone says what goes.
     pub max_bytes: Option<u64>,
     /// Whose statistics find lists below sketches, beside the usual ones.
@@ -80,6 +83,7 @@ impl Default for SlabOptions {
             quotas: Vec::new(),
             creates_per_second: None,
             waiting_points: 1_000_000,
+            late_points: 4_000_000,
             max_bytes: None,
             percentiles: Vec::new(),
         }
@@ -99,6 +103,7 @@ pub struct SlabStore {
     limits: StoreLimits,
     policy: SyncPolicy,
     max_bytes: Option<u64>,
+    late_points: usize,
     index: Index,
     places: Places,
     /// Where series lay before the rules changed.
@@ -139,7 +144,7 @@ impl SlabStore {
         let disk = Arc::new(FileDisk::open(&path).map_err(Error::io("open", &path))?);
         let (names, damage) = Names::open(disk, &path, |name| found.take(&name, &index))?;
         faults.report_damage(&path, damage);
-        let (retentions, schemas) = found.open_schemas(root, &faults)?;
+        let (retentions, schemas) = found.open_schemas(root, &faults, options.late_points)?;
         found.settle(&schemas);
         found.place(&places);
         found.sketches().iter().for_each(|(id, family)| index.keep_sketches(*id, Some(*family)));
@@ -165,6 +170,7 @@ impl SlabStore {
             limits,
             policy: options.sync,
             max_bytes: options.max_bytes,
+            late_points: options.late_points,
             index,
             places,
             formers: RwLock::new(formers),

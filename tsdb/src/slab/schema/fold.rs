@@ -18,8 +18,6 @@ use std::sync::{Arc, PoisonError};
 const PATIENCE_SECS: i64 = 600;
 /// So many do not wait.
 const MANY: usize = 100_000;
-/// So many are folded by whoever brings more, who waits that long: 16 MB.
-const TOO_MANY: usize = 1_000_000;
 
 /// Stretches of late points that one segment takes, by archive and start of the merged stretch.
 type Groups = BTreeMap<(usize, Timestamp), Vec<Timestamp>>;
@@ -43,12 +41,12 @@ impl Schema {
     /// # Errors
     /// The disk is full, or the system refuses; then they stay where they are.
     pub fn relieve(&self, now: Timestamp) -> Result<(), Error> {
-        if self.state().late.len() < TOO_MANY {
+        if !self.state().late.is_pressing() {
             return Ok(());
         }
         let _one_at_a_time = self.upkeep.lock().unwrap_or_else(PoisonError::into_inner);
         self.fold_all(now)?;
-        if self.state().late.len() >= TOO_MANY / 2 {
+        if self.state().late.is_pressing() {
             self.write_late_into_rows()?;
         }
         Ok(())

@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, RwLock};
 
 impl Schema {
     /// Opens the schema in a folder, or makes it. `restore` is the newest series of each column that the names log knows,
-    /// and whether it has not ended.
+    /// and whether it has not ended; `late_points` may wait in memory.
     ///
     /// # Errors
     /// The ring is not one of this retention, or the system refuses.
@@ -35,6 +35,7 @@ impl Schema {
         retention: Retention,
         restore: impl Iterator<Item = (Key, bool)>,
         faults: Arc<Faults>,
+        late_points: usize,
     ) -> Result<(Schema, Recovery), Error> {
         fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
         let spans = Spans::of(retention.archives());
@@ -49,7 +50,7 @@ impl Schema {
         columns_end = shelves.iter().map(|shelf| shelf.columns_end(&faults)).fold(columns_end, u32::max);
         let newest_part = shelves.iter().flat_map(|shelf| &shelf.parts).map(|part| part.seq).max();
         let mut seq = recovery.last_flush.max(newest_part.unwrap_or(0));
-        let (mut late, damage) = Late::open(&folder.join("late.log"), &spans, |point, came| {
+        let (mut late, damage) = Late::open(&folder.join("late.log"), &spans, late_points, |point, came| {
             seq = seq.max(came);
             columns_end = columns_end.max(point.key.column.saturating_add(1));
             // A row that cannot be read holds nothing: then the point is as late as before.

@@ -79,23 +79,23 @@ pub(super) struct Late {
     /// Whether the log holds points that lie in rows. When these have left the ring, nobody could tell that the points are
     /// older than what segments hold: so it is written anew before.
     is_stale: bool,
+    /// Points that may wait, 16 bytes each: beyond them the disk has been full for long, or upkeep cannot follow.
+    most: usize,
 }
-
-/// Points that may wait in memory, 16 bytes each: beyond them the disk has been full for long, or upkeep cannot follow.
-const MOST: usize = 4_000_000;
 
 impl Late {
     /// Opens the log and keeps every point in it that `belongs`, which is given the schema's count of commits when it came.
     pub fn open(
         path: &Path,
         schedule: &[Spans],
+        most: usize,
         mut belongs: impl FnMut(&LatePoint, u64) -> bool,
     ) -> Result<(Late, Damage), Error> {
         let mut found = Vec::new();
         let (log, damage) = open_log(path, |payload| found.extend(payload.as_chunks::<POINT>().0.iter().map(decode)))?;
         let (batch, schedule) = (Vec::new(), schedule.to_vec());
         let (path, spans) = (path.to_owned(), BTreeMap::new());
-        let mut late = Late { path, log, batch, schedule, spans, points: 0, moved: Vec::new(), is_stale: false };
+        let mut late = Late { path, log, batch, schedule, spans, points: 0, moved: Vec::new(), is_stale: false, most };
         for (point, seq) in found {
             if belongs(&point, seq) {
                 late.keep(point);
@@ -170,9 +170,14 @@ impl Late {
         found
     }
 
+    /// Whether so many wait that whoever brings more is to make room.
+    pub fn is_pressing(&self) -> bool {
+        self.points >= (self.most / 4).max(1)
+    }
+
     /// Whether no more points may come.
     pub fn is_full(&self) -> bool {
-        self.points >= MOST || self.batch.len() >= MOST * POINT
+        self.points >= self.most || self.batch.len() >= self.most.saturating_mul(POINT)
     }
 
     /// Takes the points of the finest archive whose slots begin within a stretch of time, which ends where the stretch that

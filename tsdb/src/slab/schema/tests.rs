@@ -33,7 +33,7 @@ impl Model {
         let keys = (0..SERIES).map(|column| (Key { column, generation: 0 }, true));
         let faults = Arc::new(Faults::new(10));
         let (schema, recovery) =
-            Schema::open(self.folder.path(), self.retention.clone(), keys, faults).expect("opened");
+            Schema::open(self.folder.path(), self.retention.clone(), keys, faults, 4_000_000).expect("opened");
         assert_eq!(recovery.torn_rows, 0);
         self.schema = Some(schema);
     }

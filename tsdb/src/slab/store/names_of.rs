@@ -129,7 +129,7 @@ impl Found {
     }
 
     /// Opens the schemas in the folder, each by its number.
-    pub fn open_schemas(&self, root: &Path, faults: &Arc<Faults>) -> Result<Opened, Error> {
+    pub fn open_schemas(&self, root: &Path, faults: &Arc<Faults>, late_points: usize) -> Result<Opened, Error> {
         let mut numbered = Vec::new();
         for entry in fs::read_dir(root).map_err(Error::io("list", root))? {
             let path = entry.map_err(Error::io("list", root))?.path();
@@ -152,7 +152,7 @@ impl Found {
                 .into_iter()
                 .flatten()
                 .map(|(column, (generation, is_taken))| (Key { column: *column, generation: *generation }, *is_taken));
-            let (schema, _) = Schema::open(&path, retention.clone(), keys, Arc::clone(faults))?;
+            let (schema, _) = Schema::open(&path, retention.clone(), keys, Arc::clone(faults), late_points)?;
             retentions.insert(retention, number);
             schemas.push(Arc::new(schema));
         }

@@ -151,3 +151,23 @@ fn series_take_over_a_changed_retention_with_the_next_hour() {
     store.upkeep(Timestamp(begun + 100_000)).expect("upkeep");
     assert!(store.formers.read().expect("whole").is_empty());
 }
+
+#[test]
+fn more_late_points_than_may_wait_are_folded_by_whoever_brings_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path(), SlabOptions { late_points: 8, ..SlabOptions::default() });
+    let late: Vec<i64> = (1..200).map(|i| NOW - i * 310).collect();
+    for at in &late {
+        assert_eq!(store.write(Timestamp(NOW), &[point(&store, "a.b", *at, *at as f64)]).written, 1);
+    }
+    store.commit(Timestamp(NOW)).expect("committed");
+    let window = Window { from: Timestamp(NOW - 80_000), until: Timestamp(NOW) };
+    let read = |store: &SlabStore| {
+        let fetched = store.fetch("a.b", window, Timestamp(NOW)).expect("fetched").expect("there");
+        fetched.values.iter().rev().copied().filter(|value| !crate::is_gap(*value)).collect::<Vec<f64>>()
+    };
+    let expected: Vec<f64> = late.iter().map(|at| *at as f64).collect();
+    assert_eq!(read(&store), expected);
+    drop(store);
+    assert_eq!(read(&open(folder.path(), SlabOptions::default())), expected);
+}

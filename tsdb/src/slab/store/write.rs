@@ -174,7 +174,8 @@ impl SlabStore {
         let number = schemas.len() as u16;
         let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let folder = folder.with_file_name(format!("{number}_{name}"));
-        let (schema, _) = Schema::open(&folder, retention.clone(), std::iter::empty(), Arc::clone(&self.faults))?;
+        let (schema, _) =
+            Schema::open(&folder, retention.clone(), std::iter::empty(), Arc::clone(&self.faults), self.late_points)?;
         schemas.push(Arc::new(schema));
         Ok(number)
     }
