@@ -12,6 +12,7 @@ pub mod proxy;
 pub mod query;
 pub mod sketch;
 pub mod slab;
+pub mod slab_store;
 pub mod store;
 
 use measure::Measured;
@@ -42,6 +43,8 @@ pub const WORKLOADS: &[Workload] = &[
     ("agent", agent::run),
     ("store", store::run),
     ("slab", slab::run),
+    ("slab_store", slab_store::run),
+    ("slab_hour", slab_store::hour),
     ("index", index::run),
     ("sketch", sketch::run),
     ("query", query::run),

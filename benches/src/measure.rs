@@ -60,6 +60,9 @@ pub const BYTES_PER_POINT: Unit = Unit { per_second: 1.0, name: "B/point" };
 /// Bytes a series.
 pub const BYTES_PER_SERIES: Unit = Unit { per_second: 1.0, name: "B/series" };
 
+/// Percent of one core's time.
+pub const PERCENT_OF_A_CORE: Unit = Unit { per_second: 1.0, name: "% of a core" };
+
 /// Runs `work` for `rounds` rounds and divides its CPU time by the `count` units that one round does.
 pub fn measure(name: &'static str, unit: Unit, rounds: usize, count: usize, mut work: impl FnMut()) -> Measured {
     let round = || {

@@ -39,7 +39,7 @@ fn fill(rows: &mut Rows, columns: u32, value: f64) {
 }
 
 /// Bytes that the disk under a folder has written so far; `None` where the system does not say.
-fn disk_bytes(folder: &Path) -> Option<u64> {
+pub(crate) fn disk_bytes(folder: &Path) -> Option<u64> {
     let device = fs::metadata(folder).ok()?.dev();
     let (major, minor) = ((device >> 8) & 0xfff, device & 0xff);
     let text = fs::read_to_string(format!("/sys/dev/block/{major}:{minor}/stat")).ok()?;
@@ -120,7 +120,7 @@ fn read(size: Size, columns: u32) -> Measured {
 
 /// The mixed series that sizes are compared on, ten kinds in turn: a heart rate to a tenth, the mean of some, a count with a
 /// slow wave, a rate in tenths, a timer's percentile, whole percents, mostly zero, constant, one slot in ten, a ratio.
-fn mixed(number: usize, slots: usize) -> Vec<f64> {
+pub(crate) fn mixed(number: usize, slots: usize) -> Vec<f64> {
     let mut state = (number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mut uniform = move || {
         state ^= state << 13;

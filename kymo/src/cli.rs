@@ -1,5 +1,6 @@
 //! The command line: stable from the first version on. Options mean here what the same key means in kymo.toml.
 
+use crate::command::store::StoreArgs;
 use crate::command::whisper::WhisperArgs;
 use clap::{Args, Parser, Subcommand};
 use statsd_agent::wire::Dialect;
@@ -26,6 +27,8 @@ pub enum Command {
     Agent(AgentArgs),
     /// Be statsd's proxy.js: same configuration file, same ring, so that every name stays on its node
     Proxy(ProxyArgs),
+    /// Work on kymo's own store: import, export, check, stats, backup, restore, expire, delete
+    Store(StoreArgs),
     /// Work on whisper files as the whisper-*.py tools do
     Whisper(WhisperArgs),
     /// Evaluate targets and print their points
@@ -132,6 +135,9 @@ pub struct SourceArgs {
     /// Read this whisper tree instead of asking a server
     #[arg(long, value_name = "DIR", conflicts_with = "server")]
     pub whisper: Option<PathBuf>,
+    /// With --data: carbon's storage-aggregation.conf, as for `serve`
+    #[arg(long, value_name = "FILE", requires = "data")]
+    pub storage_aggregation: Option<PathBuf>,
     /// Start of the range, in any of Graphite's forms
     #[arg(long, value_name = "TIME", default_value = "-1h", allow_hyphen_values = true)]
     pub from: String,

@@ -51,8 +51,6 @@ pub struct Counters {
     pub dropped_kind: Counter,
     /// Segments of a slab store that were removed before their time, to keep its bytes.
     pub segments_removed: Counter,
-    /// Slots of a slab store whose values were given up because they could not be written for too long.
-    pub slots_lost: Counter,
     /// Names refused, and new names beyond the limit of series.
     pub names_refused: Counter,
     /// Folders that could not be listed.

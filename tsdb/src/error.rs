@@ -81,6 +81,9 @@ pub enum Error {
         /// The other.
         right: PathBuf,
     },
+    /// A series that is there in other archives than it comes in.
+    #[error("series {0:?} is there already, in other archives")]
+    OtherArchives(String),
     /// A series name that cannot become a path below the store's folder.
     #[error("series name {name:?} is refused: {reason}")]
     Name {

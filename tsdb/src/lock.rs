@@ -4,9 +4,16 @@
 use crate::error::Error;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 /// Hidden, so that no listing of series shows it.
-const LOCK_FILE: &str = ".kymo.lock";
+pub(crate) const LOCK_FILE: &str = ".kymo.lock";
+
+/// A process that was just started holds a copy of every descriptor, that of a lock which has been given back too, until it
+/// becomes the program that it was started for.
+const ATTEMPTS: usize = 10;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Held as long as the store lives; the system frees it when the process ends, however it ends.
 #[derive(Debug)]
@@ -22,10 +29,13 @@ impl FolderLock {
         }
         let opened = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
         let file = opened.map_err(Error::io("open", &path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(FolderLock(file))),
-            Err(TryLockError::WouldBlock) => Err(Error::Locked(root.to_owned())),
-            Err(TryLockError::Error(source)) => Err(Error::io("lock", &path)(source)),
+        for _ in 0..ATTEMPTS {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(FolderLock(file))),
+                Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
+                Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
+            }
         }
+        Err(Error::Locked(root.to_owned()))
     }
 }

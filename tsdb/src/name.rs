@@ -11,7 +11,7 @@
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The extension of whisper files, with its dot.
 pub(crate) const EXTENSION: &str = ".wsp";
@@ -194,6 +194,31 @@ impl Place {
     }
 }
 
+/// Where the file of a series lies below the folder of a tree, as kymo and graphite-web make it.
+///
+/// # Errors
+/// No series can have that name.
+pub fn path_of(name: &str) -> Result<PathBuf, NameError> {
+    Ok(Place::of(&canonical(name)?).to_create().clone())
+}
+
+/// The name of the series whose file lies at this path below the folder of a tree; `None` for what is no such path. A tagged
+/// series that lies under its hash alone has no other name than that path: nothing says its tags.
+pub fn of_path(path: &Path) -> Option<String> {
+    let path = path.to_str()?.strip_suffix(EXTENSION)?;
+    if let Some(name) = path.strip_prefix(TAGGED_ROOT).and_then(|rest| tagged_of_leaf(rest.rsplit('/').next()?)) {
+        return Some(name);
+    }
+    let name = path.replace('/', ".");
+    canonical(&name).is_ok_and(|canonical| canonical == name).then_some(name)
+}
+
+/// The name that a readable leaf of a tagged series stands for.
+pub(crate) fn tagged_of_leaf(leaf: &str) -> Option<String> {
+    let name = leaf.contains(';').then(|| leaf.replace(DOT, "."))?;
+    canonical(&name).is_ok_and(|canonical| canonical == name).then_some(name)
+}
+
 /// The six hex digits of a tagged name's two folders.
 pub(crate) fn tagged_hash(canonical: &str) -> u32 {
     let digest = Sha256::digest(canonical.as_bytes());
@@ -214,7 +239,7 @@ pub(crate) fn clip(text: &str) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::path::{Component, Path};
+    use std::path::Component;
 
     fn check(name: &str, expected: Result<&str, NameError>) {
         assert_eq!(canonical(name).as_deref(), expected.as_ref().map(|name| *name), "{name:?}");
@@ -280,6 +305,18 @@ mod tests {
         assert_eq!(place.first, Path::new(hashed));
         assert_eq!(Place::of("m;url=/api/x").second, None);
         assert_eq!(Place::of(&format!("m;a={}", "x".repeat(250))).second, None);
+    }
+
+    #[test]
+    fn paths_have_names_and_names_paths() {
+        for name in ["a.b", "a", "http.requests;host=web01;method=POST"] {
+            assert_eq!(of_path(&path_of(name).expect("a path")).as_deref(), Some(name));
+        }
+        let hashed = "_tagged/6af/794/6af7949c48ea6c101358eca4f1fe448f7f8e9994102d2ce9cd006978873ea794.wsp";
+        let name = of_path(Path::new(hashed)).expect("a name");
+        assert_eq!(path_of(&name).expect("a path"), Path::new(hashed));
+        assert_eq!((of_path(Path::new("a/b.txt")), of_path(Path::new("a.b/c..wsp"))), (None, None));
+        assert_eq!(path_of("../a"), Err(NameError::Character));
     }
 
     proptest! {

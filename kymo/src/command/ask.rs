@@ -4,12 +4,13 @@
 use crate::cli::SourceArgs;
 use crate::clock;
 use crate::config::own_store;
-use anyhow::{Context, Result, bail};
+use crate::config::pipeline::read_rules;
+use anyhow::{Context, Result, anyhow, bail};
 use render::App;
 use std::io::Read;
 use std::sync::Arc;
 use tower::ServiceExt;
-use tsdb::{Rules, SlabStore, Store, StoreLimits, SyncPolicy, WhisperStore};
+use tsdb::{Error, SlabStore, Store, StoreLimits, SyncPolicy, WhisperStore};
 
 /// An answer larger than this is a mistake in the question.
 const ANSWER_BYTES_MAX: u64 = 1 << 30;
@@ -32,7 +33,12 @@ pub fn render(source: &SourceArgs, targets: &[String], parameters: &[(&str, Stri
             let own = own_store(data);
             // Opening makes what is not there, which whoever only asks does not want.
             std::fs::read_dir(&own).with_context(|| format!("open {}", own.display()))?;
-            let store = SlabStore::open(&own, Rules::default(), StoreLimits::default(), SyncPolicy::Flush)?;
+            let rules = read_rules(None, source.storage_aggregation.as_deref())?;
+            let opened = SlabStore::open(&own, rules, StoreLimits::default(), SyncPolicy::Flush);
+            let store = opened.map_err(|error| match error {
+                Error::Locked(_) => anyhow!("a running kymo has {} open: ask it with --server URL", own.display()),
+                error => error.into(),
+            })?;
             from_store(Arc::new(store), &path)
         }
         (None, Some(tree)) => from_store(Arc::new(WhisperStore::open_read_only(tree)?), &path),

@@ -10,6 +10,7 @@ pub mod query;
 pub mod send;
 pub mod serve;
 mod signal;
+pub mod store;
 mod taken;
 pub mod whisper;
 
@@ -26,6 +27,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Query(args) => query::run(&args),
         Command::Draw(args) => draw::run(&args),
         Command::Whisper(args) => whisper::run_here(&args.tool).map(ExitCode::from),
+        Command::Store(args) => store::run(&args),
         Command::Send(args) => send::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
     }

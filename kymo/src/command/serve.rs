@@ -85,8 +85,19 @@ fn open_stores(settings: &Settings, plan: &mut Plan) -> Result<(Arc<dyn Store>, 
         }
         None => {
             let own = Arc::new(SlabStore::open(&own, rules, limits, options)?);
+            tell_what_a_flush_costs(&own);
             Ok((Arc::clone(&own) as Arc<dyn Store>, own))
         }
+    }
+}
+
+/// A file system that writes pages or whole extents around each row makes a store slow; people should hear of it.
+fn tell_what_a_flush_costs(store: &SlabStore) {
+    match store.self_test() {
+        Ok(Some(multiple)) if multiple > 2.0 => tracing::warn!("the disk writes {multiple:.2} x the bytes of a flush"),
+        Ok(Some(multiple)) => tracing::info!("the disk writes {multiple:.2} x the bytes of a flush"),
+        Ok(None) => {}
+        Err(error) => tracing::error!("the store's self-test: {}", error.chain()),
     }
 }
 

@@ -132,13 +132,15 @@ fn set<T>(place: &mut T, value: Option<T>) {
     }
 }
 
-fn read_rules(schemas: Option<&Path>, aggregation: Option<&Path>) -> Result<Rules> {
+/// The rules of carbon's files; without one, the defaults.
+pub fn read_rules(schemas: Option<&Path>, aggregation: Option<&Path>) -> Result<Rules> {
     let read = |path: Option<&Path>| path.map(read_bounded).transpose();
     let (schemas_text, aggregation_text) = (read(schemas)?, read(aggregation)?);
     Ok(Rules::parse(schemas.zip(schemas_text.as_deref()), aggregation.zip(aggregation_text.as_deref()))?)
 }
 
-fn store_limits(settings: &Settings) -> StoreLimits {
+/// The store's bounds.
+pub fn store_limits(settings: &Settings) -> StoreLimits {
     let mut limits = StoreLimits::default();
     set(&mut limits.series, settings.limits.series);
     set(&mut limits.open_files, settings.limits.open_files.map(|files| files as usize));

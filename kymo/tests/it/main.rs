@@ -15,6 +15,7 @@ mod proxy;
 mod running;
 mod sketches;
 mod statsd_cases;
+mod store_commands;
 mod tidy;
 mod whisper_beside;
 mod whisper_tools;

@@ -21,6 +21,13 @@ const PRINTED: &[&[&str]] = &[
     &[" 9 ", "[[11.0, "],
     &["\t9", "\t13"],
     &["aggregationMethod: sum", "stats_counts.migrating.agent 7 ", "stats_counts.migrating.serve 9 "],
+    &[
+        " series imported, 0 files left out",
+        "stats_counts.migrating.agent 7 ",
+        "stats_counts.migrating.serve 9 ",
+        " 0 damaged",
+    ],
+    &[" files written, 0 series left out", "\t13"],
 ];
 
 /// The marked blocks of the guide, in order.

@@ -3,6 +3,7 @@
 use crate::running::Running;
 use std::io::Write;
 use std::net::{TcpStream, UdpSocket};
+use std::process::Command;
 use tempfile::tempdir;
 
 fn total(values: &[f64]) -> f64 {
@@ -44,6 +45,30 @@ fn a_series_is_found_and_drawn() {
     let (status, head, page) = kymo.get("/");
     assert!(status == 200 && head.contains("text/html"), "{head}");
     assert!(String::from_utf8_lossy(&page).contains("<svg"), "the first page holds a graph");
+}
+
+#[test]
+fn a_data_folder_is_asked_without_a_server_by_the_rules_that_are_given() {
+    let data = tempdir().unwrap();
+    let kymo = Running::start(data.path(), &[]);
+    kymo.send(&["web.hits:2|c"]);
+    kymo.wait("stats_counts.web.hits", |values| total(values) == 2.0);
+    let ask = |more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kymo"));
+        command.args(["query", "sumSeries(stats_counts.web.*)", "--from", "-2h", "--data"]).arg(data.path()).args(more);
+        let output = command.output().unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (answered, _, told) = ask(&[]);
+    assert!(!answered && told.contains("--server"), "{told}");
+    assert!(kymo.stop("TERM"));
+    // Two hours are read from minutes, whose method the rules say: a sum is the default for counts.
+    let (answered, printed, told) = ask(&[]);
+    assert!(answered && printed.contains("2"), "{printed}{told}");
+    let rules = data.path().join("aggregation.conf");
+    std::fs::write(&rules, "[all]\npattern = .*\nxFilesFactor = 0\naggregationMethod = avg_zero\n").unwrap();
+    let (answered, other, _) = ask(&["--storage-aggregation", rules.to_str().unwrap()]);
+    assert!(answered && other != printed, "{other}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod docs;
+mod imported;
 mod limits;
 mod recorded;
 mod script;

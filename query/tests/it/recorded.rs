@@ -3,6 +3,7 @@
 //! Compared as compare_render.py compares: names, tags and times alike, values within 1e-9, NaN as null. What was a
 //! 4xx must be the client's mistake here; what crashed there may be anything but a panic.
 
+use crate::imported;
 use conformance::{Score, cases, fixture};
 use jiff::tz::TimeZone;
 use query::attime::{self, TimeError};
@@ -12,10 +13,38 @@ use tsdb::{Timestamp, WhisperStore, is_gap};
 
 #[test]
 fn recorded_render_answers() {
-    let Some(cases) = cases("render.jsonl") else { return };
     let folder = tempfile::tempdir().unwrap();
     fixture::write(folder.path()).unwrap();
-    let store = WhisperStore::open_read_only(folder.path()).unwrap();
+    judge_all("recorded render", &WhisperStore::open_read_only(folder.path()).unwrap(), &[]);
+}
+
+/// The same tree imported into our own store: the same answers, without exception.
+#[test]
+fn recorded_render_answers_of_an_imported_tree() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = imported::fixture_store(folder.path(), Timestamp(fixture::NOW + 2 * 86_400));
+    judge_all("recorded render, imported", &store, &[]);
+}
+
+/// Cases that look at a coarse slot which is still being filled. Whisper has the mean of means there, in which an hour of
+/// three values weighs as much as one of sixty; our own store has the mean of the values (docs/store.md).
+const BEING_FILLED: [&str; 2] = ["archive-011", "archive-013"];
+
+/// Imported while it was written: as above, but for what is still being filled.
+#[test]
+fn recorded_render_answers_of_a_tree_that_is_written_on() {
+    if conformance::is_chosen() {
+        println!("SKIPPED: which of the chosen cases look at a slot that is being filled is not known");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let store = imported::fixture_store(folder.path(), Timestamp(fixture::NOW));
+    judge_all("recorded render, written on", &store, &BEING_FILLED);
+}
+
+/// Asks every case; those that are excepted must differ, lest the list outlives its reasons.
+fn judge_all(which: &str, store: &dyn Source, excepted: &[&str]) {
+    let Some(cases) = cases("render.jsonl") else { return };
     let (mut score, mut quirks, mut skipped) = (Score::default(), (0, 0), 0);
     for case in cases.iter().filter(|case| case["path"] == "/render" && case["cmp"] == "render") {
         let asked = Asked::new(case);
@@ -24,7 +53,7 @@ fn recorded_render_answers() {
             continue;
         }
         let nulls = if asked.param("noNullPoints").is_some() { Nulls::Dropped } else { Nulls::Given };
-        let outcome = judge(&case["expect"], asked.answer(&store), nulls);
+        let outcome = judge(&case["expect"], asked.answer(store), nulls);
         let id = case["id"].as_str().unwrap();
         if case["quirk"].is_boolean() {
             quirks = (quirks.0 + usize::from(outcome.is_ok()), quirks.1 + 1);
@@ -33,10 +62,15 @@ fn recorded_render_answers() {
             }
             continue;
         }
+        let outcome = match outcome {
+            Ok(()) if excepted.contains(&id) => Err("it does not differ any more".to_owned()),
+            Err(_) if excepted.contains(&id) => Ok(()),
+            outcome => outcome,
+        };
         score.note(&format!("{id} {:?}", asked.targets), outcome);
     }
-    println!("recorded render: skipped {skipped} (other functions, template, tags), quirks {}/{}", quirks.0, quirks.1);
-    score.finish("recorded render");
+    println!("{which}: skipped {skipped} (other functions, template, tags), quirks {}/{}", quirks.0, quirks.1);
+    score.finish(which);
 }
 
 #[test]

@@ -49,11 +49,14 @@ fn scripts() {
     }
 }
 
+/// The step of a series and a sketch a slot.
+type Sketches = (Step, Vec<Option<Sketch>>);
+
 #[derive(Default)]
 struct Script {
     name: String,
     series: BTreeMap<String, (Step, Vec<f64>)>,
-    sketches: BTreeMap<String, (Step, Vec<Option<Sketch>>)>,
+    sketches: BTreeMap<String, Sketches>,
     failures: Vec<String>,
 }
 
@@ -101,7 +104,7 @@ impl Script {
     }
 
     /// A series of sketches and the leaf that a name asks for.
-    fn leaf(&self, name: &str) -> Option<(&(Step, Vec<Option<Sketch>>), Leaf)> {
+    fn leaf(&self, name: &str) -> Option<(&Sketches, Leaf)> {
         let (base, leaf) = name.rsplit_once('.')?;
         Some((self.sketches.get(base)?, Leaf::parse(leaf)?))
     }

@@ -7,6 +7,7 @@ mod api;
 mod ask;
 mod draw;
 mod hostile;
+mod imported;
 mod judge;
 mod page;
 mod recorded;

@@ -3,6 +3,7 @@
 //! Judged as compare_render.py judges: names, tags and times alike, values within 1e-9, NaN as null. Where the original
 //! said 4xx any 4xx will do; where it crashed, anything but a 5xx.
 
+use crate::imported;
 use crate::judge::judge;
 use conformance::{Score, cases, fixture};
 use render::App;
@@ -20,11 +21,23 @@ const COMPARED: [&str; 12] =
 
 #[test]
 fn recorded_http_answers() {
-    let Some(cases) = cases("render.jsonl") else { return };
     let folder = tempfile::tempdir().unwrap();
     fixture::write(folder.path()).unwrap();
     let store = WhisperStore::open_read_only(folder.path()).unwrap();
-    let server = Server::start(App::new(Arc::new(store), || Timestamp(fixture::NOW)));
+    judge_all("recorded http", App::new(Arc::new(store), || Timestamp(fixture::NOW)));
+}
+
+/// The same tree imported into our own store gives the same answers.
+#[test]
+fn recorded_http_answers_of_an_imported_tree() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = imported::fixture_store(folder.path());
+    judge_all("recorded http, imported", App::new(Arc::new(store), || Timestamp(fixture::NOW)));
+}
+
+fn judge_all(which: &str, app: App) {
+    let Some(cases) = cases("render.jsonl") else { return };
+    let server = Server::start(app);
     let (mut score, mut quirks, mut skipped) = (Score::default(), (0, 0), 0);
     for case in cases.iter().filter(|case| AREAS.contains(&text(case, "area"))) {
         if !is_served(case) {
@@ -40,11 +53,11 @@ fn recorded_http_answers() {
         }
     }
     println!(
-        "recorded http: skipped {skipped} (formats and functions to come, tags, events), quirks {}/{}",
+        "{which}: skipped {skipped} (formats and functions to come, tags, events), quirks {}/{}",
         quirks.0, quirks.1
     );
     server.stop();
-    score.finish("recorded http");
+    score.finish(which);
 }
 
 fn text<'a>(case: &'a Value, key: &str) -> &'a str {

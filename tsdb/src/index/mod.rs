@@ -42,6 +42,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use tags::Tags;
 use tail::Tail;
 
+/// Whether a checkpoint's file is whole; also when there is none.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn is_checkpoint_whole(path: &Path) -> Result<bool, Error> {
+    Ok(!path.exists() || checkpoint::read(path, usize::MAX)?.is_some())
+}
+
 /// Names shown under one hold of the lock, so that no search waits long.
 const BATCH: usize = 2_048;
 

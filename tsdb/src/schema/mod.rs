@@ -1,6 +1,8 @@
 //! Rules: which retention, aggregation method and x-files factor a new series gets. Files are read as carbon reads
 //! storage-schemas.conf and storage-aggregation.conf; without a file there are defaults that fit the names of StatsD.
 
+mod text;
+
 use crate::error::Error;
 use crate::ini::{Ini, Section};
 use crate::name::clip;

@@ -54,9 +54,26 @@ impl Frames {
     ///
     /// # Errors
     /// The system's.
-    pub(crate) fn open_placed(disk: Arc<dyn Disk>, mut take: impl FnMut(u64, &[u8])) -> io::Result<(Frames, Damage)> {
+    pub(crate) fn open_placed(disk: Arc<dyn Disk>, take: impl FnMut(u64, &[u8])) -> io::Result<(Frames, Damage)> {
+        let (bytes, end, damage) = Frames::scan_placed(&*disk, take)?;
+        let frames = Frames { disk, end, reserved: bytes, batch: Vec::new() };
+        if damage.torn_bytes > 0 {
+            frames.wipe(bytes)?;
+        }
+        Ok((frames, damage))
+    }
+
+    /// As [`Frames::open`], and nothing is changed. Answers the bytes of the file and where the last whole frame ends too.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn scan(disk: &dyn Disk, mut take: impl FnMut(&[u8])) -> io::Result<(u64, u64, Damage)> {
+        Frames::scan_placed(disk, |_, payload| take(payload))
+    }
+
+    fn scan_placed(disk: &dyn Disk, mut take: impl FnMut(u64, &[u8])) -> io::Result<(u64, u64, Damage)> {
         let bytes = disk.bytes()?;
-        let mut scan = Scan { disk: &*disk, bytes, at: 0, window: Vec::new(), window_at: 0 };
+        let mut scan = Scan { disk, bytes, at: 0, window: Vec::new(), window_at: 0 };
         let (mut damage, mut end, mut doubtful) = (Damage::default(), 0, 0);
         while scan.at + HEAD as u64 <= bytes {
             let at = scan.at;
@@ -75,11 +92,7 @@ impl Frames {
             }
         }
         damage.torn_bytes = doubtful;
-        let frames = Frames { disk, end, reserved: bytes, batch: Vec::new() };
-        if damage.torn_bytes > 0 {
-            frames.wipe(bytes)?;
-        }
-        Ok((frames, damage))
+        Ok((bytes, end, damage))
     }
 
     /// Adds a payload to the batch; nothing is written before [`Frames::write`].

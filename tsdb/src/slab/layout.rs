@@ -71,6 +71,13 @@ pub(crate) fn row_bytes(shard: usize) -> usize {
     PAGE + columns(shard) * WORD
 }
 
+/// Where a shard's row begins when those of all shards lie one after the other.
+#[inline]
+pub(crate) fn row_offset(shard: usize) -> usize {
+    let small = shard.min(SMALL_SHARDS);
+    small * row_bytes(0) + (shard - small) * row_bytes(SMALL_SHARDS)
+}
+
 /// More slots than any retention has, and few enough that no sum of bytes overflows.
 const MOST_SLOTS: u32 = 1 << 24;
 /// Rows beyond the slots kept: for slots that are written again while their former row must stay.
@@ -123,6 +130,11 @@ impl Geometry {
         put_u32(&mut page, 16, self.slots);
         seal(&mut page);
         page
+    }
+
+    /// Whether a file's first page is whole and a ring's.
+    pub(crate) fn is_whole(page: &[u8; PAGE]) -> bool {
+        page[..8] == FILE_MAGIC && is_sealed(page)
     }
 
     /// The geometry that a file's first page states, or what is wrong with the page.
@@ -188,6 +200,11 @@ impl RowHeader {
 /// The checksum that a header page states for one page of values.
 pub(crate) fn stated_crc(header: &[u8; PAGE], page: usize) -> u32 {
     get_u32(header, CRCS_AT + 4 * page)
+}
+
+/// The checksum of a page in which no column has a value.
+pub(crate) fn crc_of_gaps() -> u32 {
+    crc32c::crc32c(&crate::gap::GAP.to_le_bytes().repeat(PAGE_WORDS))
 }
 
 /// Writes the checksum of a header page into its last four bytes.

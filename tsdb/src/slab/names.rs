@@ -37,6 +37,8 @@ pub enum Event {
     Made = 1,
     /// It was deleted or has expired; its column may be given to another.
     Ended = 2,
+    /// It exists from now on, and keeps its archives whatever the rules say.
+    Imported = 3,
 }
 
 /// The open log.
@@ -61,6 +63,21 @@ impl Names {
         .map_err(Error::io("read", path))?;
         damage.skipped_bytes += foreign;
         Ok((Names { frames, path: path.to_owned(), record: Vec::new() }, damage))
+    }
+
+    /// Hands every record to `take` and changes nothing. Answers what is damaged.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn scan(disk: &dyn Disk, path: &Path, mut take: impl FnMut(Name<'_>)) -> Result<Damage, Error> {
+        let mut foreign = 0;
+        let (.., mut damage) = Frames::scan(disk, |payload| match decode(payload) {
+            Some(name) => take(name),
+            None => foreign += payload.len() as u64,
+        })
+        .map_err(Error::io("read", path))?;
+        damage.skipped_bytes += foreign;
+        Ok(damage)
     }
 
     /// Adds a record to the batch.
@@ -103,6 +120,7 @@ fn decode(payload: &[u8]) -> Option<Name<'_>> {
     let event = match event {
         1 => Event::Made,
         2 => Event::Ended,
+        3 => Event::Imported,
         _ => return None,
     };
     Some(Name {

@@ -6,14 +6,18 @@ mod shard;
 
 use super::disk::Disk;
 use super::layout::{self, Geometry, PAGE, PAGE_WORDS, RowHeader};
-use super::row::Rows;
+use super::row::{DirtyRow, Rows};
 use crate::error::Error;
 use crate::gap::GAP;
 use crate::time::Timestamp;
 use shard::Shard;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering, fence};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::thread;
+
+/// A flush of so many bytes is written by two threads: what starting the other takes is then a small part of it.
+const TWO_THREADS_BYTES: usize = 2 << 20;
 
 /// An open ring. One thread flushes and syncs; any number read at the same time.
 pub struct Ring {
@@ -23,6 +27,8 @@ pub struct Ring {
     /// Grows at its end only; the lock is held for a push, and for copying one pointer.
     shards: RwLock<Vec<Arc<Shard>>>,
     torn_pages: AtomicU64,
+    /// The start of the newest slot that was ever written; `i64::MIN` when none was.
+    newest: AtomicI64,
 }
 
 /// What was found when a ring was opened.
@@ -32,6 +38,10 @@ pub struct Recovery {
     pub rows: u64,
     /// Rows whose header was torn: their values are absent, unless a former row of their slot is still there.
     pub torn_rows: u64,
+    /// Whether the first page of the file was damaged; it says nothing that was not asked for, and was written anew.
+    pub had_no_header: bool,
+    /// The highest number of a flush: an older slot may have been written again after the newest.
+    pub last_flush: u64,
     /// The newest slot and the number of the flush that wrote it.
     pub newest: Option<(Timestamp, u64)>,
 }
@@ -48,7 +58,10 @@ impl Ring {
         if bytes >= PAGE as u64 {
             disk.read_at(&mut page, 0).map_err(wrong("read"))?;
         }
-        if page == [0; PAGE] && bytes <= PAGE as u64 {
+        let had_no_header =
+            !Geometry::is_whole(&page) && Self::has_rows(&*disk, geometry, bytes).map_err(wrong("read"))?;
+        let mut recovery = Recovery { had_no_header, ..Recovery::default() };
+        if recovery.had_no_header || page == [0; PAGE] && bytes <= PAGE as u64 {
             // New, or made by a process that ended before it had written the first page.
             disk.reserve(PAGE as u64).map_err(wrong("reserve room for"))?;
             disk.write_at(&geometry.encode(), 0).map_err(wrong("write"))?;
@@ -59,9 +72,14 @@ impl Ring {
                 return Err(Error::corrupt(path, format!("it holds {found:?}, and {geometry:?} was asked for")));
             }
         }
-        let ring =
-            Ring { disk, path: path.to_owned(), geometry, shards: RwLock::default(), torn_pages: AtomicU64::new(0) };
-        let mut recovery = Recovery::default();
+        let ring = Ring {
+            disk,
+            path: path.to_owned(),
+            geometry,
+            shards: RwLock::default(),
+            torn_pages: AtomicU64::new(0),
+            newest: AtomicI64::new(i64::MIN),
+        };
         let whole = |shard: usize| geometry.extent_at(shard + 1) <= bytes;
         for shard in (0..).take_while(|&shard| whole(shard)) {
             let opened = ring.open_shard(shard)?;
@@ -69,6 +87,21 @@ impl Ring {
             ring.push(opened);
         }
         Ok((ring, recovery))
+    }
+
+    /// Whether rows of a ring of this geometry lie where they belong in a file.
+    fn has_rows(disk: &dyn Disk, geometry: Geometry, bytes: u64) -> std::io::Result<bool> {
+        let mut page = [0; PAGE];
+        if geometry.extent_at(1) > bytes {
+            return Ok(false);
+        }
+        for row in 0..geometry.rows() {
+            disk.read_at(&mut page, geometry.extent_at(0) + (row * layout::row_bytes(0)) as u64)?;
+            if RowHeader::decode(&page, 0).is_some_and(|header| header.start == header.start.floor(geometry.step)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The step and the number of slots.
@@ -97,13 +130,34 @@ impl Ring {
     /// When `start` is not the start of a slot.
     pub fn flush(&self, start: Timestamp, flush: u64, rows: &mut Rows) -> Result<u64, Error> {
         assert_eq!(start, start.floor(self.geometry.step), "a slot begins at a multiple of its step");
-        let dirty: Vec<usize> = rows.dirty().collect();
+        let mut dirty = rows.dirty();
+        let grown = dirty.iter().try_for_each(|row| self.grow_to(row.shard));
+        let most_bytes: usize = dirty.iter().map(|row| layout::row_bytes(row.shard)).sum();
+        let written = if most_bytes < TWO_THREADS_BYTES {
+            self.write_rows(start, flush, &mut dirty)
+        } else {
+            // Two shards have nothing in common, and the copying into the page cache is most of the work.
+            let half = dirty.len() / 2;
+            let (first, second) = dirty.split_at_mut(half);
+            thread::scope(|scope| {
+                let other = scope.spawn(|| self.write_rows(start, flush, second));
+                let own = self.write_rows(start, flush, first);
+                let other = other.join().unwrap_or_else(|_| Err(self.no_row(start)));
+                own.and_then(|own| Ok(own + other?))
+            })
+        };
+        grown.and(written)
+    }
+
+    /// Writes rows of different shards, those of them that the ring has room for. Answers the bytes.
+    fn write_rows(&self, start: Timestamp, flush: u64, rows: &mut [DirtyRow<'_>]) -> Result<u64, Error> {
         let (mut bytes, mut first_error) = (0, None);
-        for shard in dirty {
-            match self.write_row(shard, start, flush, rows.sealed(shard, start, flush)) {
+        for row in rows {
+            match self.write_row(row.shard, start, flush, row.sealed(start, flush)) {
+                Ok(0) => {}
                 Ok(written) => {
                     bytes += written;
-                    rows.written(shard);
+                    row.written();
                 }
                 Err(error) => first_error = first_error.or(Some(error)),
             }
@@ -162,11 +216,52 @@ impl Ring {
         (0..self.len()).any(|shard| held(shard).is_some())
     }
 
-    /// The flush that wrote the newest row which holds a column in this slot.
-    pub(crate) fn flush_of(&self, start: Timestamp, column: u32) -> Option<u64> {
-        let opened = self.shard(layout::place(column).0)?;
-        let row = opened.newest(self.geometry.place(start)).filter(|row| opened.start(*row) == Some(start))?;
-        Some(opened.flush(row))
+    /// The flush that wrote the newest row which holds a column in this slot, of those whose page is whole.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn flush_of(&self, start: Timestamp, column: u32) -> Result<Option<u64>, Error> {
+        let (shard, cell) = layout::place(column);
+        let Some(opened) = self.shard(shard) else { return Ok(None) };
+        let mut row = opened.newest(self.geometry.place(start));
+        while let Some(at) = row.filter(|at| opened.start(*at) == Some(start)) {
+            if self.fits(&opened, at, cell / PAGE_WORDS)? {
+                return Ok(Some(opened.flush(at)));
+            }
+            row = opened.former(at);
+        }
+        Ok(None)
+    }
+
+    /// One more than the last column that has a value, where that is beyond `named`; else `named`. Reads the header of each
+    /// row of the last shards, and pages that are not all gaps.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn columns_end(&self, named: u32) -> Result<u32, Error> {
+        let gaps = layout::crc_of_gaps();
+        let mut end = named;
+        let mut page = [0; PAGE];
+        for shard in (layout::place(named).0..self.len()).rev() {
+            let Some(opened) = self.shard(shard) else { break };
+            let first_column = layout::first_column(shard);
+            for row in (0..self.geometry.rows()).filter(|row| opened.start(*row).is_some()) {
+                let header_at = opened.first_word(row) / PAGE_WORDS;
+                opened.words.page(header_at, &mut page).map_err(self.wrong("read"))?;
+                let from = end.saturating_sub(first_column) as usize / PAGE_WORDS;
+                let filled = |i: &usize| layout::stated_crc(&page, *i) != gaps;
+                for i in (from..layout::pages(shard)).filter(filled).collect::<Vec<_>>() {
+                    if self.fits(&opened, row, i)? {
+                        opened.words.page(header_at + 1 + i, &mut page).map_err(self.wrong("read"))?;
+                        let is_value = |word: &[u8; layout::WORD]| *word != GAP.to_le_bytes();
+                        let last = page.as_chunks().0.iter().rposition(is_value);
+                        let last = last.map_or(0, |cell| first_column + (i * PAGE_WORDS + cell) as u32 + 1);
+                        end = end.max(last);
+                    }
+                }
+            }
+        }
+        Ok(end)
     }
 
     /// Shards of columns.
@@ -181,7 +276,8 @@ impl Ring {
 
     /// The newest slot.
     pub(crate) fn newest(&self) -> Option<Timestamp> {
-        (0..self.len()).filter_map(|shard| self.shard(shard)?.newest_start()).max()
+        let newest = self.newest.load(Ordering::Acquire);
+        (newest != i64::MIN).then_some(Timestamp(newest))
     }
 
     /// Gives up the former rows of slots that were written again, though the newer are not known to be on the medium.
@@ -290,14 +386,13 @@ impl Ring {
     }
 
     fn write_row(&self, shard: usize, start: Timestamp, flush: u64, bytes: &[u8]) -> Result<u64, Error> {
-        while self.len() <= shard {
-            self.grow()?;
-        }
-        let opened = self.shard(shard).expect("it was grown");
+        // A shard that there is no room for was reported by whoever tried to make it.
+        let Some(opened) = self.shard(shard) else { return Ok(0) };
         let row = opened.take_row(self.geometry, start).ok_or_else(|| self.no_row(start))?;
         let offset = self.geometry.extent_at(shard) + (row * layout::row_bytes(shard)) as u64;
         self.disk.write_at(bytes, offset).map_err(self.wrong("write"))?;
         opened.publish(self.geometry, row, start, flush);
+        self.newest.fetch_max(start.0, Ordering::Release);
         Ok(bytes.len() as u64)
     }
 
@@ -312,11 +407,12 @@ impl Ring {
         }
     }
 
-    fn grow(&self) -> Result<(), Error> {
-        let shard = self.len();
-        self.disk.reserve(self.geometry.extent_at(shard + 1)).map_err(self.wrong("reserve room for"))?;
-        let opened = self.open_shard(shard)?;
-        self.push(opened);
+    fn grow_to(&self, shard: usize) -> Result<(), Error> {
+        for shard in self.len()..=shard {
+            self.disk.reserve(self.geometry.extent_at(shard + 1)).map_err(self.wrong("reserve room for"))?;
+            let opened = self.open_shard(shard)?;
+            self.push(opened);
+        }
         Ok(())
     }
 
@@ -342,6 +438,10 @@ impl Ring {
         recovery.rows += found.len() as u64;
         let newest = found.iter().map(|(header, _)| (header.start, header.flush)).max();
         recovery.newest = recovery.newest.max(newest);
+        if let Some((newest, _)) = newest {
+            self.newest.fetch_max(newest.0, Ordering::Release);
+        }
+        recovery.last_flush = found.iter().map(|(header, _)| header.flush).fold(recovery.last_flush, u64::max);
         // In the order in which they were written, so that each takes the place of the one before.
         found.sort_unstable_by_key(|(header, _)| header.flush);
         let oldest = newest.map(|(start, _)| self.geometry.oldest(start));

@@ -5,7 +5,7 @@
 use crate::gap::{GAP, is_gap};
 use crate::rollup::Rollup;
 
-/// Sum, count, extremes and last of the values in a slot. 56 bytes.
+/// Sum, count, extremes and last of the values in a slot. 64 bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rolled {
     sum: f64,
@@ -17,16 +17,21 @@ pub struct Rolled {
     nearest: f64,
     /// The value of the slot where it does not come from finer ones.
     given: f64,
+    /// The sum to whoever asks for sums: a given value is the sum of its own slot, and not that of as many finer ones.
+    total: f64,
 }
 
 /// Stored in the place of a given value: the slot is known to hold none.
-const VOID: f64 = f64::from_bits(0x7ff8_0000_766f_6964);
+pub(crate) const VOID: f64 = f64::from_bits(0x7ff8_0000_766f_6964);
 
 impl Rolled {
     /// Of no value.
-    pub const NONE: Rolled = Rolled { sum: 0.0, count: 0.0, min: GAP, max: GAP, last: GAP, nearest: GAP, given: GAP };
+    pub const NONE: Rolled =
+        Rolled { sum: 0.0, count: 0.0, min: GAP, max: GAP, last: GAP, nearest: GAP, given: GAP, total: 0.0 };
     /// How many numbers it is stored as.
-    pub const FIELDS: usize = 7;
+    pub const FIELDS: usize = 8;
+    /// Which of them is a given value.
+    pub(crate) const GIVEN: usize = 6;
 
     /// Of a slot of so many finer ones that was given its value. A coarser slot sees all of them hold it.
     pub fn given(value: f64, points: u32) -> Rolled {
@@ -34,7 +39,16 @@ impl Rolled {
             return Rolled::NONE;
         }
         let count = f64::from(points);
-        Rolled { sum: value * count, count, min: value, max: value, last: value, nearest: value, given: value }
+        Rolled {
+            sum: value * count,
+            count,
+            min: value,
+            max: value,
+            last: value,
+            nearest: value,
+            given: value,
+            total: value,
+        }
     }
 
     /// Whether it is of no value.
@@ -58,11 +72,12 @@ impl Rolled {
         }
         if self.count == 0.0 {
             // Sums start from zero, so that of -0.0 alone comes 0.0.
-            *self = Rolled { sum: 0.0 + later.sum, given: GAP, ..*later };
+            *self = Rolled { sum: 0.0 + later.sum, total: 0.0 + later.total, given: GAP, ..*later };
             return;
         }
         self.given = GAP;
         self.sum += later.sum;
+        self.total += later.total;
         self.count += later.count;
         if later.min < self.min {
             self.min = later.min;
@@ -87,7 +102,7 @@ impl Rolled {
         }
         match rollup {
             Rollup::Average => self.sum / self.count,
-            Rollup::Sum => self.sum,
+            Rollup::Sum => self.total,
             Rollup::Last => self.last,
             Rollup::Max => self.max,
             Rollup::Min => self.min,
@@ -105,21 +120,22 @@ impl Rolled {
             return [GAP; Rolled::FIELDS];
         }
         if !is_gap(self.given) {
-            return [GAP, GAP, GAP, GAP, GAP, GAP, self.given];
+            return [GAP, GAP, GAP, GAP, GAP, GAP, self.given, GAP];
         }
         let derived = same(self.nearest, self.min) || same(self.nearest, self.max);
         let nearest = if derived { GAP } else { self.nearest };
-        [self.sum, self.count, self.min, self.max, self.last, nearest, GAP]
+        let total = if same(self.total, self.sum) { GAP } else { self.total };
+        [self.sum, self.count, self.min, self.max, self.last, nearest, GAP, total]
     }
 
     /// The numbers that say that a slot holds no value, whatever was stored of it before.
     pub fn void_fields() -> [f64; Rolled::FIELDS] {
-        [GAP, GAP, GAP, GAP, GAP, GAP, VOID]
+        [GAP, GAP, GAP, GAP, GAP, GAP, VOID, GAP]
     }
 
     /// From the numbers that were stored, of a slot of so many finer ones; `None` where nothing was stored.
     pub fn from_fields(
-        [sum, count, min, max, last, nearest, given]: [f64; Rolled::FIELDS],
+        [sum, count, min, max, last, nearest, given, total]: [f64; Rolled::FIELDS],
         points: u32,
     ) -> Option<Rolled> {
         if same(given, VOID) {
@@ -133,7 +149,8 @@ impl Rolled {
         }
         let extreme = if max.abs() < min.abs() { max } else { min };
         let nearest = if is_gap(nearest) { extreme } else { nearest };
-        Some(Rolled { sum, count, min, max, last, nearest, given: GAP })
+        let total = if is_gap(total) { sum } else { total };
+        Some(Rolled { sum, count, min, max, last, nearest, given: GAP, total })
     }
 }
 
@@ -169,7 +186,10 @@ mod tests {
         let mut coarse = Rolled::NONE;
         coarse.merge(&given);
         coarse.merge(&Rolled::given(0.3, 6));
-        assert_eq!(coarse.value(Rollup::Sum, 1.0, 12), 0.1 * 6.0 + 0.3 * 6.0);
+        assert_eq!(coarse.value(Rollup::Sum, 1.0, 12), 0.1 + 0.3);
+        assert_eq!(coarse.value(Rollup::Average, 1.0, 12), (0.1 * 6.0 + 0.3 * 6.0) / 12.0);
+        let stored = Rolled::from_fields(coarse.fields(), 12).expect("stored");
+        assert_eq!(stored.fields().map(f64::to_bits), coarse.fields().map(f64::to_bits));
         assert!(Rolled::from_fields(Rolled::void_fields(), 6).is_some_and(|void| void.is_none()));
         assert_eq!(Rolled::from_fields([GAP; Rolled::FIELDS], 6), None);
     }

@@ -1,10 +1,18 @@
 //! The slab store: a folder with one folder for each retention, and one log of names. Every flush is one commit; whatever is
 //! not written is counted by reason.
 
+mod ends;
+mod export;
+mod import;
 mod moves;
 mod names_of;
 mod sketches;
+mod stats;
 mod write;
+
+pub use export::Exported;
+pub use import::{Import, Imported};
+pub use stats::{ArchiveStats, RetentionStats};
 
 use super::disk::FileDisk;
 use super::names::{Event, Name, Names};
@@ -12,6 +20,7 @@ use super::places::{Place, Places};
 use super::quotas::{Quota, Quotas};
 use super::schema::{self, Faults, Schema};
 use super::segment::Key;
+use super::self_test;
 use crate::catalogue::SeriesId;
 use crate::counters::{Counters, Counts};
 use crate::error::Error;
@@ -27,9 +36,13 @@ use crate::time::{Timestamp, Window};
 use crate::whisper_store::StoreLimits;
 use moves::{Formers, Moves};
 use names_of::SchemaNames;
+use roaring::RoaringBitmap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+/// Series whose chunks are asked of the disk before the first of them is read.
+const PREFETCHED: usize = 64;
 
 /// When what was committed is handed to the disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,6 +104,8 @@ pub struct SlabStore {
     /// Where series lay before the rules changed.
     formers: RwLock<Formers>,
     moves: Mutex<Moves>,
+    /// Series that were imported: they keep their archives whatever the rules say.
+    imported: RwLock<RoaringBitmap>,
     schemas: RwLock<Vec<Arc<Schema>>>,
     /// Held while series come and go.
     names: Mutex<SchemaNames>,
@@ -123,10 +138,9 @@ impl SlabStore {
         let path = root.join("names.log");
         let disk = Arc::new(FileDisk::open(&path).map_err(Error::io("open", &path))?);
         let (names, damage) = Names::open(disk, &path, |name| found.take(&name, &index))?;
-        if damage.skipped_bytes > 0 {
-            faults.report(&Error::corrupt(&path, format!("{} bytes of it are no names", damage.skipped_bytes)));
-        }
+        faults.report_damage(&path, damage);
         let (retentions, schemas) = found.open_schemas(root, &faults)?;
+        found.settle(&schemas);
         found.place(&places);
         found.sketches().iter().for_each(|(id, family)| index.keep_sketches(*id, Some(*family)));
         if !index.attach(&root.join("names.fst"))? {
@@ -143,6 +157,7 @@ impl SlabStore {
                 index.with_name(*id, |name| quotas.count(name));
             });
         }
+        let (formers, imported) = found.into_formers();
         let names = Mutex::new(SchemaNames::new(names, retentions, root));
         Ok(SlabStore {
             root: root.to_owned(),
@@ -152,7 +167,8 @@ impl SlabStore {
             max_bytes: options.max_bytes,
             index,
             places,
-            formers: RwLock::new(found.into_formers()),
+            formers: RwLock::new(formers),
+            imported: RwLock::new(imported),
             moves: Mutex::default(),
             schemas: RwLock::new(schemas),
             names,
@@ -178,7 +194,15 @@ impl SlabStore {
             names.push(Event::Ended, place, now, &name, self.index.sketches_of(*series));
             removed.push((*series, place));
         }
-        names.commit()?;
+        if let Err(error) = names.commit() {
+            // The records wait for the next commit; these undo them.
+            for (series, place) in &removed {
+                if let Some(name) = self.index.name(*series) {
+                    names.push(Event::Made, *place, now, &name, self.index.sketches_of(*series));
+                }
+            }
+            return Err(error);
+        }
         let mut quotas = self.quotas();
         let mut formers = self.formers.write().unwrap_or_else(PoisonError::into_inner);
         for (series, place) in &removed {
@@ -188,6 +212,7 @@ impl SlabStore {
                 }
             }
             self.index.with_name(*series, |name| quotas.uncount(name));
+            self.imported.write().unwrap_or_else(PoisonError::into_inner).remove(series.0);
             self.places.clear(*series);
             self.index.keep_sketches(*series, None);
             if let Some(schema) = self.schema(place.schema) {
@@ -198,6 +223,15 @@ impl SlabStore {
         let ids: Vec<SeriesId> = removed.iter().map(|(series, _)| *series).collect();
         self.index.hide_all(&ids);
         Ok(removed.len() as u64)
+    }
+
+    /// Bytes that the disk writes for a flush with a sync, as a multiple of its values' bytes, measured in this folder with a
+    /// file of its own, which takes some twenty syncs. `None` where the system does not say.
+    ///
+    /// # Errors
+    /// The disk is full, or the system refuses.
+    pub fn self_test(&self) -> Result<Option<f64>, Error> {
+        self_test::disk_bytes_per_value_byte(&self.root)
     }
 
     /// The folder.
@@ -220,7 +254,7 @@ impl SlabStore {
     /// Where a series lies that readers may see.
     fn located(&self, name: &str) -> Option<(SeriesId, Arc<Schema>, Key)> {
         let name = canonical(name).ok()?;
-        let series = self.index.known(&name)?;
+        let series = self.index.known(&name).or_else(|| self.known_by_path(&name))?;
         let place = self.places.look().of(series)?;
         Some((series, self.schema(place.schema)?, place.key()))
     }
@@ -272,18 +306,14 @@ impl SlabStore {
     }
 
     fn commit_all(&self, now: Timestamp, sync: bool) -> Result<(), Error> {
-        // No value may be on the medium before its name is.
+        // Names first. Where they cannot be written, values are all the same: a column that no name is known of is given
+        // to nobody when the store is opened again.
         let named = self.names.lock().unwrap_or_else(PoisonError::into_inner).commit();
         let mut first_error = named.inspect_err(|error| self.faults.note(error)).err();
-        if first_error.is_none() {
-            for schema in self.schemas() {
-                match schema.commit(now, sync) {
-                    Ok(committed) => self.counters.slots_lost.add(committed.slots_lost),
-                    Err(error) => {
-                        self.faults.note(&error);
-                        first_error = first_error.or(Some(error));
-                    }
-                }
+        for schema in self.schemas() {
+            if let Err(error) = schema.commit(now, sync) {
+                self.faults.note(&error);
+                first_error = first_error.or(Some(error));
             }
         }
         first_error.map_or(Ok(()), Err)
@@ -383,10 +413,22 @@ impl Store for SlabStore {
         self.sketches(name, window, now)
     }
 
+    fn fetch_many(&self, names: &[&str], window: Window, now: Timestamp) -> Vec<Result<Option<Fetched>, Error>> {
+        let mut all = Vec::with_capacity(names.len());
+        for names in names.chunks(PREFETCHED) {
+            if names.len() > 1 {
+                let located = names.iter().filter_map(|name| self.located(name));
+                located.for_each(|(_, schema, key)| schema.prefetch(key, window, now));
+            }
+            all.extend(names.iter().map(|name| self.fetch(name, window, now)));
+        }
+        all
+    }
+
     fn counters(&self) -> Counts {
         let Counts(mut all) = self.counters.all();
         all.push(("damaged_reads", self.faults.damaged.value()));
-        all.push(("slots_lost", self.counters.slots_lost.value()));
+        all.push(("slots_lost", self.faults.slots_lost.value()));
         all.push(("segments_removed", self.counters.segments_removed.value()));
         Counts(all)
     }

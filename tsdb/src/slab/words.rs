@@ -59,6 +59,16 @@ impl Words {
         }
     }
 
+    /// Begins to read a stretch of bytes into the page cache, so that whoever copies it soon waits once and not for each
+    /// page. Only a hint: what fails is read page by page.
+    pub(crate) fn prefetch(&self, at: usize, count: usize) {
+        if let Source::Mapped(map) = &self.source
+            && at.checked_add(count).is_some_and(|end| end <= map.len())
+        {
+            let _ = map.advise_range(Advice::WillNeed, at, count);
+        }
+    }
+
     /// Appends `count` bytes that begin anywhere.
     ///
     /// # Errors

@@ -74,7 +74,7 @@ fn write_zeros(file: &mut File, bytes: u64) -> io::Result<()> {
 }
 
 /// Gives the file its name, unless another writer was faster: a link never replaces what is there.
-fn link(hidden: &Path, path: &Path) -> Result<(), Error> {
+pub(super) fn link(hidden: &Path, path: &Path) -> Result<(), Error> {
     match fs::hard_link(hidden, path) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(Error::Exists(path.to_owned())),
@@ -88,7 +88,7 @@ fn link(hidden: &Path, path: &Path) -> Result<(), Error> {
 
 /// A new file in the same folder, under a name that no listing shows. A name that is taken, by a crash long ago or by
 /// a process of the same number elsewhere, is passed over.
-fn open_beside(path: &Path) -> io::Result<(PathBuf, File)> {
+pub(super) fn open_beside(path: &Path) -> io::Result<(PathBuf, File)> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let mut tries_left = 1000;
     loop {
@@ -101,7 +101,7 @@ fn open_beside(path: &Path) -> io::Result<(PathBuf, File)> {
     }
 }
 
-fn too_large(path: &Path) -> Error {
+pub(super) fn too_large(path: &Path) -> Error {
     let source = io::Error::new(io::ErrorKind::FileTooLarge, "its archives begin beyond what 32 bits can count");
     Error::Io { doing: "create", path: path.to_owned(), source }
 }

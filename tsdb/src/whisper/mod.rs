@@ -21,6 +21,7 @@ mod resize;
 mod set_order;
 mod tools;
 mod update_many;
+mod whole;
 
 pub use compressed::{CompressedArchive, CompressedHeader, Method, compressed_info, compressed_points};
 pub use create::{CreateOptions, Fill, create};
@@ -29,6 +30,7 @@ pub use header::{Header, Located};
 pub use raw::{RawArchive, RawFile, RawHeader};
 pub use resize::{Migration, OldFile, OldPoints, ResizeOptions, resize, resize_into};
 pub use tools::{ArchiveDiff, Compare, Lock, diff, fill, merge};
+pub use whole::{WholeFile, read_whole, write_whole};
 
 pub(crate) use file::{POINT_BYTES, Scratch, Whisper};
 pub(crate) use readable::Readable;

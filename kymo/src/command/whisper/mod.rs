@@ -17,7 +17,7 @@ mod resize;
 mod shell_words;
 mod storage_times;
 mod update;
-mod walk;
+pub(super) mod walk;
 
 use crate::cli::Cli;
 use anyhow::{Context, Result};

@@ -14,7 +14,34 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// A column for a new series: one whose former series has left the ring, else one more.
+    /// A column was given to this series. Where the names know an older one only, that has ended, and so has this.
+    pub fn outdate(&mut self, key: Key) {
+        let index = key.column as usize;
+        if self.generations.get(index).is_some_and(|generation| key.generation.wrapping_sub(*generation) as i16 > 0) {
+            (self.taken[index], self.generations[index]) = (false, key.generation);
+            self.free.retain(|(_, column)| *column != key.column);
+        }
+    }
+
+    /// Columns before this one are given to no new series: values lie in some of them that no name is known of.
+    pub fn begin_after(&mut self, end: u32) {
+        if self.taken.len() < end as usize {
+            self.taken.resize(end as usize, false);
+            self.generations.resize(end as usize, 0);
+        }
+    }
+
+    /// One more than the highest column that was ever given to a series.
+    pub fn end(&self) -> u32 {
+        self.taken.len() as u32
+    }
+
+    /// Whether a column may be given to another series.
+    pub fn has_free(&self, now: Timestamp) -> bool {
+        self.free.front().is_some_and(|(free_from, _)| *free_from < now)
+    }
+
+    /// A column for a new series: one whose former series has left the ring at `now`, else one more.
     pub fn take(&mut self, now: Timestamp) -> Key {
         match self.free.front() {
             Some((free_from, column)) if *free_from < now => {
@@ -54,6 +81,11 @@ impl Columns {
     pub fn holds(&self, key: Key) -> bool {
         let index = key.column as usize;
         self.taken.get(index) == Some(&true) && self.generations[index] == key.generation
+    }
+
+    /// Columns that have a series.
+    pub fn len(&self) -> usize {
+        self.taken.iter().filter(|taken| **taken).count()
     }
 
     /// The series of a column.

@@ -24,7 +24,7 @@ const TOO_MANY: usize = 1_000_000;
 /// Stretches of late points that one segment takes, by archive and start of the merged stretch.
 type Groups = BTreeMap<(usize, Timestamp), Vec<Timestamp>>;
 /// The slots of each series that hold something new.
-type Touched = BTreeMap<Key, BTreeSet<Timestamp>>;
+pub(super) type Touched = BTreeMap<Key, BTreeSet<Timestamp>>;
 
 impl Schema {
     /// Folds what has waited long enough. Answers how many segments were written.
@@ -68,7 +68,7 @@ impl Schema {
         for span in unsealed {
             let end = (span + self.spans[0].unit_secs).min(newest + step);
             let first = span.max(kept_from);
-            for points in late.take(first, end.max(first)).chunk_by(|one, next| one.0 == next.0) {
+            for points in late.take(first, end.max(first), *seq).chunk_by(|one, next| one.0 == next.0) {
                 let start = points[0].0;
                 let mut rows = open.take(&self.ring, start)?;
                 points.iter().for_each(|(_, column, value)| rows.set(*column, *value));
@@ -78,6 +78,9 @@ impl Schema {
                 open.close_before(start + step, usize::MAX);
             }
         }
+        self.ring.sync()?;
+        *has_unsynced_rows = false;
+        late.forget_moved_by(*seq);
         late.rewrite(*seq)
     }
 
@@ -128,7 +131,7 @@ impl Schema {
         let (path, seq, mut draft) = self.begin(archive, stretch, Kind::Patch)?;
         let mut fields = fields_of(stretch);
         for key in with_points.into_iter().filter_map(|column| columns.key(column)) {
-            let values = &mut fields[Rolled::FIELDS - 1];
+            let values = &mut fields[Rolled::GIVEN];
             values.fill(GAP);
             let slots = touched.entry(key).or_default();
             for (span, points) in &late {
@@ -155,15 +158,16 @@ impl Schema {
     }
 
     /// Computes the slots of an archive anew that hold something new in the next finer one; `touched` becomes those.
-    fn recompute(&self, archive: usize, touched: &mut Touched) -> Result<u64, Error> {
+    pub(super) fn recompute(&self, archive: usize, touched: &mut Touched) -> Result<u64, Error> {
         let spans = &self.spans[archive];
         let sealed = Arc::clone(&self.state().sealed);
         let mut groups: BTreeMap<Timestamp, Touched> = BTreeMap::new();
         for (key, slots) in std::mem::take(touched) {
             let coarse: BTreeSet<Timestamp> = slots.iter().map(|start| start.floor(spans.step)).collect();
             for start in &coarse {
-                // What is not sealed is computed by every reader.
-                if sealed[archive].sealed_end.is_some_and(|end| *start < end) {
+                // What is not sealed is computed by every reader, unless an import gave the slot a value.
+                let is_sealed = sealed[archive].sealed_end.is_some_and(|end| *start < end);
+                if is_sealed || sealed[archive].has_slot(spans, key, *start, &self.faults) {
                     let group = groups.entry(Spans::start(*start, spans.group_secs)).or_default();
                     group.entry(key).or_default().insert(*start);
                 }

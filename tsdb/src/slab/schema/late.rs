@@ -74,7 +74,15 @@ pub(super) struct Late {
     /// By archive and start of the stretch; what is being sealed is still here. Shared with whoever seals it.
     spans: BTreeMap<(u8, Timestamp), Arc<LateSpan>>,
     points: usize,
+    /// Taken into the rows of their slots by such a commit or a later one, and not known to be safe there.
+    moved: Vec<(u64, LatePoint)>,
+    /// Whether the log holds points that lie in rows. When these have left the ring, nobody could tell that the points are
+    /// older than what segments hold: so it is written anew before.
+    is_stale: bool,
 }
+
+/// Points that may wait in memory, 16 bytes each: beyond them the disk has been full for long, or upkeep cannot follow.
+const MOST: usize = 4_000_000;
 
 impl Late {
     /// Opens the log and keeps every point in it that `belongs`, which is given the schema's count of commits when it came.
@@ -86,10 +94,13 @@ impl Late {
         let mut found = Vec::new();
         let (log, damage) = open_log(path, |payload| found.extend(payload.as_chunks::<POINT>().0.iter().map(decode)))?;
         let (batch, schedule) = (Vec::new(), schedule.to_vec());
-        let mut late = Late { path: path.to_owned(), log, batch, schedule, spans: BTreeMap::new(), points: 0 };
+        let (path, spans) = (path.to_owned(), BTreeMap::new());
+        let mut late = Late { path, log, batch, schedule, spans, points: 0, moved: Vec::new(), is_stale: false };
         for (point, seq) in found {
             if belongs(&point, seq) {
                 late.keep(point);
+            } else {
+                late.is_stale = true;
             }
         }
         Ok((late, damage))
@@ -130,6 +141,20 @@ impl Late {
         self.spans.get(&(archive, start)).cloned().unwrap_or_default()
     }
 
+    /// Every point, those of a series and stretch in the order in which they came.
+    pub fn all(&self) -> impl Iterator<Item = LatePoint> + '_ {
+        self.spans.iter().flat_map(|((archive, span), points)| {
+            let step = i64::from(self.schedule[usize::from(*archive)].step.secs());
+            let point = move |column: u32, kept: &Kept| LatePoint {
+                key: Key { column, generation: kept.generation },
+                archive: *archive,
+                start: *span + i64::from(kept.slot) * step,
+                value: kept.value,
+            };
+            points.columns.iter().flat_map(move |(column, kept)| kept.iter().map(move |kept| point(*column, kept)))
+        })
+    }
+
     /// Of a series, the points whose slots begin in a range, those of a slot in the order in which they came.
     pub fn of(&self, key: Key, first: Timestamp, end: Timestamp) -> Vec<LatePoint> {
         let mut found = Vec::new();
@@ -145,23 +170,54 @@ impl Late {
         found
     }
 
+    /// Whether no more points may come.
+    pub fn is_full(&self) -> bool {
+        self.points >= MOST || self.batch.len() >= MOST * POINT
+    }
+
     /// Takes the points of the finest archive whose slots begin within a stretch of time, which ends where the stretch that
-    /// is sealed at a time does, at the latest. By slot, and within one in the order in which they came.
-    pub fn take(&mut self, first: Timestamp, end: Timestamp) -> Vec<(Timestamp, u32, f64)> {
+    /// is sealed at a time does, at the latest. By slot, and within one in the order in which they came. They will be in
+    /// the slots' rows, which are written after the commit `seq`; until those are safe the log keeps them.
+    pub fn take(&mut self, first: Timestamp, end: Timestamp, seq: u64) -> Vec<(Timestamp, u32, f64)> {
         let spans = &self.schedule[0];
         let (span, step) = (Spans::start(first, spans.unit_secs), i64::from(spans.step.secs()));
+        let moved = &mut self.moved;
         let mut taken = Vec::new();
         if let Some(points) = self.spans.get_mut(&(0, span)) {
             let start = |kept: &Kept| span + i64::from(kept.slot) * step;
             for (column, points) in &mut Arc::make_mut(points).columns {
-                let within = points.extract_if(.., |kept| (first..end).contains(&start(kept)));
-                taken.extend(within.map(|kept| (start(&kept), *column, kept.value)));
+                for kept in points.extract_if(.., |kept| (first..end).contains(&start(kept))) {
+                    let (key, start) = (Key { column: *column, generation: kept.generation }, start(&kept));
+                    moved.push((seq, LatePoint { key, archive: 0, start, value: kept.value }));
+                    taken.push((start, *column, kept.value));
+                }
             }
         }
         taken.sort_by_key(|(start, ..)| *start);
         self.points -= taken.len();
+        self.is_stale |= !taken.is_empty();
         self.tidy((0, span));
         taken
+    }
+
+    /// Whether the log holds points that lie in rows, too.
+    pub fn is_stale(&self) -> bool {
+        self.is_stale
+    }
+
+    /// Whether points were taken into rows that are not known to be safe.
+    pub fn has_moved(&self) -> bool {
+        !self.moved.is_empty()
+    }
+
+    /// The rows of the commit `seq` are safe: the log need not keep what was taken into them.
+    pub fn forget_moved(&mut self, seq: u64) {
+        self.moved.retain(|(moved, _)| *moved >= seq);
+    }
+
+    /// What was taken at just this count of commits is safe in its rows.
+    pub fn forget_moved_by(&mut self, seq: u64) {
+        self.moved.retain(|(moved, _)| *moved != seq);
     }
 
     /// Forgets the points that a stretch had when it was looked at: they lie in a segment now.
@@ -179,6 +235,7 @@ impl Late {
 
     /// Forgets all points of a series.
     pub fn forget_series(&mut self, key: Key) {
+        self.moved.retain(|(_, point)| point.key != key);
         for points in self.spans.values_mut().filter(|points| points.holds(key.column)) {
             if let Some(points) = Arc::make_mut(points).columns.get_mut(&key.column) {
                 let before = points.len();
@@ -214,36 +271,47 @@ impl Late {
         self.log.disk()
     }
 
-    /// Writes the log anew with only the points that are still in memory, so that it does not grow for ever. No row holds
-    /// any of them, so that they may all be of the latest commit, which is `seq`.
+    /// Writes the log anew with only the points that are still in memory or on their way to a row, so that it does not grow
+    /// for ever. No row holds any of the former, so that they may all be of the latest commit, which is `seq`.
     pub fn rewrite(&mut self, seq: u64) -> Result<(), Error> {
         let beside = self.path.with_extension("new");
-        let _ = fs::remove_file(&beside);
-        let (mut log, _) = open_log(&beside, |_| {})?;
+        let log = self.write_beside(&beside, seq).inspect_err(|_| {
+            // On a full disk it would keep its room for nothing.
+            let _ = fs::remove_file(&beside);
+        })?;
+        fs::rename(&beside, &self.path).map_err(Error::io("rename", &beside))?;
+        // From here on the former log has no name: nothing may be written to it, whatever the sync says.
+        (self.log, self.batch) = (log, Vec::new());
+        self.is_stale = self.has_moved();
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))
+    }
+
+    fn write_beside(&self, beside: &Path, seq: u64) -> Result<Frames, Error> {
+        let _ = fs::remove_file(beside);
+        let (mut log, _) = open_log(beside, |_| {})?;
         let mut batch = Vec::new();
-        for ((archive, span), points) in &self.spans {
-            let step = i64::from(self.schedule[usize::from(*archive)].step.secs());
-            for (column, kept) in
-                points.columns.iter().flat_map(|(column, points)| points.iter().map(move |kept| (*column, kept)))
-            {
-                let key = Key { column, generation: kept.generation };
-                let start = *span + i64::from(kept.slot) * step;
-                batch.extend_from_slice(&encode(&LatePoint { key, archive: *archive, start, value: kept.value }, seq));
-                if batch.len() == LONGEST / POINT * POINT {
-                    log.push(&batch);
-                    batch.clear();
-                }
-            }
+        for (seq, point) in &self.moved {
+            batch.extend_from_slice(&encode(point, *seq));
+            push_when_long(&mut log, &mut batch);
+        }
+        for point in self.all() {
+            batch.extend_from_slice(&encode(&point, seq));
+            push_when_long(&mut log, &mut batch);
         }
         if !batch.is_empty() {
             log.push(&batch);
         }
-        log.write().and_then(|()| log.sync()).map_err(Error::io("write", &beside))?;
-        fs::rename(&beside, &self.path).map_err(Error::io("rename", &beside))?;
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))?;
-        (self.log, self.batch) = (log, Vec::new());
-        Ok(())
+        log.write().and_then(|()| log.sync()).map_err(Error::io("write", beside))?;
+        Ok(log)
+    }
+}
+
+/// Makes a frame of a batch that fills one.
+fn push_when_long(log: &mut Frames, batch: &mut Vec<u8>) {
+    if batch.len() == LONGEST / POINT * POINT {
+        log.push(batch);
+        batch.clear();
     }
 }
 

@@ -1,10 +1,10 @@
 //! Merging: the segments of a day or more become one, whose longer chunks code better and are read with one look; and
 //! what has left its retention goes.
 
-use super::Schema;
 use super::seal::{fields_of, set_fields};
 use super::sealed::{Part, Shelf};
 use super::view::ALL_FIELDS;
+use super::{Faults, Schema, State};
 use crate::error::Error;
 use crate::gap::GAP;
 use crate::slab::rolled::Rolled;
@@ -17,6 +17,8 @@ use std::sync::{Arc, PoisonError};
 
 /// Patches that lie over a merged segment before it is merged again.
 const PATCHES: usize = 4;
+/// Errors of one merge that are told.
+const FAULTS: usize = 4;
 
 /// The starts of the stretches whose segments are to become one.
 pub(super) fn due_merges(spans: &Spans, shelf: &Shelf) -> Vec<Timestamp> {
@@ -39,10 +41,47 @@ impl Schema {
         for archive in 0..self.spans.len() {
             let due = due_merges(&self.spans[archive], &self.state().sealed[archive]);
             for group in due {
+                let is_damaged = |state: &State| state.unmerged.contains(&(archive, group));
+                if is_damaged(&self.state()) {
+                    continue;
+                }
                 written += u64::from(self.merge_group(archive, group)?);
+            }
+            for group in self.due_imports(archive) {
+                written += u64::from(self.merge_imported(archive, group)?);
             }
         }
         Ok(written)
+    }
+
+    /// Stretches that are not sealed, in which several batches of an import lie.
+    fn due_imports(&self, archive: usize) -> Vec<Timestamp> {
+        let spans = &self.spans[archive];
+        let state = self.state();
+        let shelf = &state.sealed[archive];
+        let mut groups: BTreeMap<Timestamp, (usize, bool)> = BTreeMap::new();
+        for part in &shelf.parts {
+            let (count, is_imported) = groups.entry(Spans::start(part.start(), spans.group_secs)).or_insert((0, true));
+            *count += 1;
+            *is_imported &= part.segment.kind() == Kind::Imported;
+        }
+        let is_open = |group: Timestamp| shelf.sealed_end.is_none_or(|end| group + spans.group_secs > end);
+        let is_due = |(group, (count, is_imported)): &(Timestamp, (usize, bool))| {
+            *is_imported && *count > PATCHES && is_open(*group)
+        };
+        groups.into_iter().filter(is_due).map(|(group, _)| group).collect()
+    }
+
+    /// Takes segments away that another one holds now.
+    pub(super) fn replace(&self, archive: usize, parts: &[Arc<Part>]) -> Result<(), Error> {
+        let mut state = self.state_mut();
+        let mut sealed = state.sealed.as_ref().clone();
+        sealed[archive].parts.retain(|part| !parts.iter().any(|old| Arc::ptr_eq(old, part)));
+        state.sealed = Arc::new(sealed);
+        drop(state);
+        let remove =
+            |part: &Arc<Part>| fs::remove_file(part.segment.path()).map_err(Error::io("remove", part.segment.path()));
+        parts.iter().try_for_each(remove)
     }
 
     fn merge_group(&self, archive: usize, group: Timestamp) -> Result<bool, Error> {
@@ -55,20 +94,27 @@ impl Schema {
         let stretch = Stretch { step: spans.step, start: group, slots: spans.group_slots() };
         let (path, seq, mut draft) = self.begin(archive, stretch, Kind::Merged)?;
         let slots = stretch.slots as usize;
+        let met = Faults::new(FAULTS);
         let mut fields = fields_of(stretch);
-        for key in sealed[archive].keys(group, end, &self.faults).into_iter().filter(|key| columns.holds(*key)) {
+        for key in sealed[archive].keys(group, end, &met).into_iter().filter(|key| columns.holds(*key)) {
             if archive == 0 {
                 let values = &mut fields[0];
                 values.fill(GAP);
-                sealed[0].values(spans, key, group, values, &self.faults);
+                sealed[0].values(spans, key, group, values, &met);
                 draft.push(key, values)?;
             } else {
                 let mut found = vec![None; slots];
-                sealed[archive].rolled(spans, key, group, ALL_FIELDS, &mut found, &self.faults);
+                sealed[archive].rolled(spans, key, group, ALL_FIELDS, &mut found, &met);
                 let rolled: Vec<Rolled> = found.into_iter().map(|slot| slot.unwrap_or(Rolled::NONE)).collect();
                 set_fields(&mut fields, &rolled);
                 draft.push_fields(key, &fields)?;
             }
+        }
+        if met.damaged.value() > 0 {
+            // A merged segment takes the place of the others, and with them would go what can still be read some day.
+            self.faults.take(&met);
+            self.state_mut().unmerged.insert((archive, group));
+            return Ok(false);
         }
         self.publish(archive, None, draft, (path, seq), None)
     }
@@ -109,6 +155,11 @@ impl Schema {
     pub(super) fn expire(&self, now: Timestamp) -> Result<(), Error> {
         let expired: Vec<Arc<Part>> = {
             let mut state = self.state_mut();
+            let mut kinds = state.sealed.iter().flat_map(|shelf| &shelf.parts).map(|part| part.segment.kind());
+            if self.ring.newest().is_none() && kinds.all(|kind| kind == Kind::Imported) {
+                // Of a tree that was imported everything is kept until something is written.
+                return Ok(());
+            }
             let parts_end = state.sealed[0].parts.iter().map(|part| part.end()).max();
             let Some(newest) = self.ring.newest().max(parts_end) else { return Ok(()) };
             let newest = newest.min(now);

@@ -1,27 +1,31 @@
 //! A schema: all series of one retention. Points go to open slots in memory, with a commit to the ring, after some time to
 //! segments; what misses the open slots goes to the late log. Readers see one series through all of them.
 //!
-//! In reading order: `open`, `late` and `sealed` are the three places, `columns` who owns which column, `view` a series
+//! In reading order: `found` is a schema as it is opened, `open`, `late` and `sealed` are the three places, `columns` who owns which column, `view` a series
 //! as readers see it, `seal` the way from the ring to segments, `fold` the way of the late, `merge` many segments made one.
 //! `sketches` are beside all that: they have columns, for their keys, and no values there.
 
 mod columns;
 mod faults;
 mod fold;
+mod found;
+mod held;
+mod import;
 mod late;
 mod merge;
 mod open;
+mod reuse;
 mod seal;
 mod sealed;
 mod sketches;
 mod view;
 
 pub(crate) use faults::Faults;
-pub(crate) use sketches::{Slots, merge_stored};
+pub(crate) use held::widest;
+pub(crate) use import::Intake;
+pub(crate) use sketches::{Slots, merge_stored, sketch_log_start};
 
-use super::disk::FileDisk;
-use super::layout::Geometry;
-use super::ring::{Recovery, Ring};
+use super::ring::Ring;
 use super::row::Rows;
 use super::segment::Key;
 use super::spans::Spans;
@@ -32,9 +36,12 @@ use crate::time::{Timestamp, Window};
 use columns::Columns;
 use late::{Late, LatePoint};
 use open::OpenSlots;
+use reuse::Reuse;
 use sealed::Shelf;
 use sketches::Sketches;
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Slots before the one of now that are still open, for those who count an interval and send it after its end.
@@ -43,9 +50,6 @@ const OPEN_BEFORE: i64 = 2;
 const OPEN_AFTER: i64 = 1;
 /// Open slots that are kept though they cannot be written, when the disk is full.
 const OPEN_MOST: usize = 16;
-
-/// Late points that are kept in memory when they cannot be written, 16 bytes each.
-const LATE_MOST: usize = 4_000_000;
 
 /// An open schema.
 pub(crate) struct Schema {
@@ -59,6 +63,8 @@ pub(crate) struct Schema {
     /// Held while segments are written, by one at a time.
     upkeep: Mutex<()>,
     faults: Arc<Faults>,
+    /// Torn pages of the ring that were reported.
+    torn_reported: AtomicU64,
 }
 
 struct State {
@@ -66,6 +72,7 @@ struct State {
     late: Late,
     sealed: Arc<Vec<Shelf>>,
     columns: Columns,
+    reuse: Reuse,
     /// Grows with every commit and every segment.
     seq: u64,
     /// Whether rows were written that are not known to be on the medium.
@@ -74,6 +81,17 @@ struct State {
     has_unsynced_late: bool,
     /// When the oldest late point came that waits for a segment of its own.
     fold_since: Option<Timestamp>,
+    /// Stretches of an archive whose segments stay as they are, because one is damaged.
+    unmerged: HashSet<(usize, Timestamp)>,
+    /// Slots before it are open no more, because they are being sealed: what comes for them is late.
+    closed_until: Timestamp,
+}
+
+impl State {
+    /// The first slot that may be open: those before are sealed, or are being sealed.
+    fn first_open(&self) -> Timestamp {
+        self.sealed[0].sealed_end.map_or(self.closed_until, |end| end.max(self.closed_until))
+    }
 }
 
 /// What became of a point.
@@ -83,15 +101,6 @@ pub(crate) enum Put {
     TooOld,
     /// The disk is full, and as many late points as may be wait in memory.
     NoRoom,
-}
-
-/// What a commit did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Committed {
-    /// Bytes of rows.
-    pub bytes: u64,
-    /// Slots whose values were given up because they could not be written for too long.
-    pub slots_lost: u64,
 }
 
 /// The folder of a retention, as in `10s-6h_1m-7d` without the letters: `10-2160_60-10080`.
@@ -109,83 +118,40 @@ pub(crate) fn numbered_folder(folder: &str) -> Option<(u16, Retention)> {
 }
 
 impl Schema {
-    /// Opens the schema in a folder, or makes it. `restore` is the newest series of each column that the names log knows,
-    /// and whether it has not ended.
-    ///
-    /// # Errors
-    /// The ring is damaged, or the system refuses.
-    pub fn open(
-        folder: &Path,
-        retention: Retention,
-        restore: impl Iterator<Item = (Key, bool)>,
-        faults: Arc<Faults>,
-    ) -> Result<(Schema, Recovery), Error> {
-        std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
-        let spans = Spans::of(retention.archives());
-        let unit = spans[0].unit_slots();
-        // A span waits for its last open slots, and is being sealed while the next one fills.
-        let slots = unit + (unit / 4).max(8) + (OPEN_BEFORE + OPEN_AFTER) as u32;
-        let path = folder.join("ring");
-        let disk = Arc::new(FileDisk::open(&path).map_err(Error::io("open", &path))?);
-        let (ring, recovery) = Ring::open(disk, &path, Geometry { step: spans[0].step, slots })?;
-        let mut shelves = Vec::new();
-        for spans in &spans {
-            shelves.push(Shelf::open(&folder.join(format!("{}s", spans.step.secs())), &faults)?);
-        }
-        let mut columns = Columns::default();
-        let free_from = recovery
-            .newest
-            .map_or(Timestamp(0), |(newest, _)| newest + i64::from(slots) * i64::from(spans[0].step.secs()));
-        for (key, is_taken) in restore {
-            columns.restore(key);
-            if !is_taken {
-                columns.leave(key, free_from);
-            }
-        }
-        let mut seq = recovery.newest.map_or(0, |(_, flush)| flush);
-        let newest_part = shelves.iter().flat_map(|shelf| &shelf.parts).map(|part| part.seq).max();
-        seq = seq.max(newest_part.unwrap_or(0));
-        let (late, damage) = Late::open(&folder.join("late.log"), &spans, |point, came| {
-            seq = seq.max(came);
-            let is_in_row = point.archive == 0 && ring.flush_of(point.start, point.key.column) > Some(came);
-            usize::from(point.archive) < spans.len() && !is_in_row && columns.holds(point.key)
-        })?;
-        if damage.skipped_bytes > 0 {
-            faults.report(&Error::corrupt(
-                &folder.join("late.log"),
-                format!("{} bytes are no points", damage.skipped_bytes),
-            ));
-        }
-        let sketches = Sketches::open(folder, spans.clone(), |key| columns.holds(key), Arc::clone(&faults))?;
-        let fold_since = (late.len() > 0).then_some(Timestamp(0));
-        let state = State {
-            open: OpenSlots::default(),
-            late,
-            sealed: Arc::new(shelves),
-            columns,
-            seq,
-            has_unsynced_rows: false,
-            has_unsynced_late: false,
-            fold_since,
-        };
-        let state = RwLock::new(state);
-        let folder = folder.to_owned();
-        Ok((Schema { retention, folder, spans, ring, state, sketches, upkeep: Mutex::new(()), faults }, recovery))
-    }
-
     /// A column for a new series.
     pub fn take_column(&self, now: Timestamp) -> Key {
-        self.state_mut().columns.take(now)
+        let mut state = self.state_mut();
+        // What the ring still has to give to a segment would be given in the name of the column's next series.
+        let now = if state.columns.has_free(now) {
+            let unsealed = self.ring.oldest_from(state.sealed[0].sealed_end);
+            unsealed.map_or(now, |oldest| now.min(oldest + self.ring_secs()))
+        } else {
+            now
+        };
+        let key = state.columns.take(now);
+        if key.generation > 0 {
+            state.reuse.push(key);
+        }
+        key
+    }
+
+    /// Whether a column is a series', and that has not ended.
+    pub fn holds(&self, key: Key) -> bool {
+        self.state().columns.holds(key)
     }
 
     /// A series has ended: its values are gone for readers, its column is given away when the ring has forgotten it.
     pub fn end_series(&self, key: Key, now: Timestamp) {
         let mut state = self.state_mut();
-        let ring_secs = i64::from(self.ring.geometry().slots + 2) * i64::from(self.spans[0].step.secs());
-        state.columns.leave(key, now + ring_secs);
+        state.columns.leave(key, now + self.ring_secs());
         state.late.forget_series(key);
         drop(state);
         self.sketches.end_series(key);
+    }
+
+    /// From the last moment of a series until no row of the ring holds a value of it.
+    fn ring_secs(&self) -> i64 {
+        i64::from(self.ring.geometry().slots + 2) * i64::from(self.spans[0].step.secs())
     }
 
     /// Takes points; readers see them when the writer is dropped.
@@ -195,37 +161,54 @@ impl Schema {
         let state = self.state_mut();
         let newest = self.ring.newest().map_or(current, |newest| newest.max(current));
         let oldest = self.ring.geometry().oldest(newest).max(current - OPEN_BEFORE * step);
-        let oldest = state.sealed[0].sealed_end.map_or(oldest, |end| end.max(oldest));
+        let oldest = oldest.max(state.first_open());
         Writer { schema: self, state, now, oldest, newest: current + OPEN_AFTER * step, slot: None }
     }
 
-    /// Writes what is not in the ring and the late log yet, and returns when it is on the medium if `sync` says so.
+    /// Writes what is not in the ring and the late log yet, and returns when it is on the medium if `sync` says so. Answers
+    /// the bytes of rows.
     ///
     /// # Errors
-    /// The disk is full, or the system refuses; then nothing is lost yet, and the next commit tries again.
-    pub fn commit(&self, now: Timestamp, sync: bool) -> Result<Committed, Error> {
+    /// The disk is full, or the system refuses; then the rest is written all the same, and the next commit tries again.
+    /// Slots whose values had to be given up meanwhile are counted.
+    pub fn commit(&self, now: Timestamp, sync: bool) -> Result<u64, Error> {
         let sketches = self.sketches.write();
-        let mut committed = Committed { bytes: self.seal_before_the_ring_wraps(now)?, slots_lost: 0 };
+        // Where a slot cannot be sealed, the rows that would take its place wait; everything else is written.
+        let sealed = self.seal_before_the_ring_wraps(now);
         let mut state = self.state_mut();
-        let state_ref = &mut *state;
-        state_ref.seq += 1;
-        let written = state_ref.late.write().and_then(|late| {
-            state_ref.has_unsynced_late |= late;
-            let bytes = state_ref.open.write_before(Timestamp(i64::MAX), &self.ring, state_ref.seq)?;
-            state_ref.has_unsynced_rows |= bytes > 0;
-            committed.bytes += bytes;
-            Ok(())
-        });
+        let State { late, open, seq, reuse, .. } = &mut *state;
+        *seq += 1;
+        let seq = *seq;
+        // Where it fails, rows are written all the same: a second record beside the names is missing, not a value.
+        let reused = reuse.commit();
+        let late_written = late.write();
+        let has_moved = late.has_moved();
+        let rows_written = match &sealed {
+            Ok(_) => open.write_before(Timestamp(i64::MAX), &self.ring, seq),
+            Err(_) => Ok(0),
+        };
         let step = i64::from(self.spans[0].step.secs());
-        let oldest_open = now.floor(self.spans[0].step) - OPEN_BEFORE * step;
-        committed.slots_lost = state_ref.open.close_before(oldest_open, OPEN_MOST);
+        let slots_lost = open.close_before(now.floor(self.spans[0].step) - OPEN_BEFORE * step, OPEN_MOST);
+        state.has_unsynced_late |= !matches!(late_written, Ok(false));
+        state.has_unsynced_rows |= !matches!(rows_written, Ok(0));
         drop(state);
-        if sync {
-            self.sync()?;
+        self.faults.slots_lost.add(slots_lost);
+        let synced = if sync {
+            self.sync()
         } else {
             self.ring.forgo_former_rows();
+            Ok(())
+        };
+        for error in [sealed.as_ref().err(), rows_written.as_ref().err(), late_written.as_ref().err()] {
+            // The first is answered; each is told.
+            error.into_iter().for_each(|error| self.faults.note(error));
         }
-        written.and(sketches).map(|()| committed)
+        let bytes = sealed? + rows_written?;
+        synced?;
+        if has_moved {
+            self.state_mut().late.forget_moved(seq);
+        }
+        reused.and(late_written).and(sketches).map(|()| bytes)
     }
 
     /// Returns when everything that was committed is on the medium.
@@ -266,6 +249,14 @@ impl Schema {
         self.sketches.fetch(key, window, now)
     }
 
+    /// Counts and tells what the ring met in the meantime.
+    fn report_torn_pages(&self) {
+        let torn = self.ring.torn_pages();
+        if torn > self.torn_reported.swap(torn, Ordering::Relaxed) {
+            self.faults.report(&Error::corrupt(&self.folder.join("ring"), "pages of it are torn and not served"));
+        }
+    }
+
     fn state(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -298,7 +289,7 @@ impl Writer<'_> {
     /// Takes a point. The last one of a slot stays.
     ///
     /// # Errors
-    /// The ring cannot be read where a slot is opened again.
+    /// The ring cannot be read where a slot is opened again, or too many late points wait.
     #[inline]
     pub fn put(&mut self, key: Key, at: Timestamp, value: f64) -> Result<Put, Error> {
         if self.slot.as_ref().is_none_or(|slot| slot.at != at) && !self.turn_to(at)? {
@@ -320,8 +311,9 @@ impl Writer<'_> {
             return Ok(true);
         }
         self.give_back();
-        let State { open, late, sealed, .. } = &mut *self.state;
-        let was_open = open.holds(start) && sealed[0].sealed_end.is_none_or(|end| start >= end);
+        let first_open = self.state.first_open();
+        let State { open, late, seq, .. } = &mut *self.state;
+        let was_open = open.holds(start) && start >= first_open;
         if !was_open && !(self.oldest..=self.newest).contains(&start) {
             return Ok(false);
         }
@@ -329,7 +321,7 @@ impl Writer<'_> {
         if !was_open && late.len() > 0 {
             // What came ahead of its time lies in the slot's rows from now on.
             let end = start + i64::from(spans.step.secs());
-            late.take(start, end).iter().for_each(|(_, column, value)| rows.set(*column, *value));
+            late.take(start, end, *seq).iter().for_each(|(_, column, value)| rows.set(*column, *value));
         }
         self.slot = Some(Slot { at, start, rows });
         Ok(true)
@@ -347,7 +339,7 @@ impl Writer<'_> {
         let Some(archive) = self.schema.spans.iter().position(|spans| spans.kept_secs >= age) else {
             return Ok(Put::TooOld);
         };
-        if self.state.late.len() >= LATE_MOST {
+        if self.state.late.is_full() {
             return Ok(Put::NoRoom);
         }
         if !is_gap(value) {

@@ -1,6 +1,7 @@
 //! Sealing: what has left the open slots goes from the ring to a segment, and from a finer archive's segments to a coarser
 //! one's. A coarser archive is sealed from the next finer one, so that each value is read once for it.
 
+use super::fold::Touched;
 use super::late::LateSpan;
 use super::sealed::{self, Part};
 use super::view::ALL_FIELDS;
@@ -80,15 +81,20 @@ impl Schema {
         now.floor(self.spans[0].step) - OPEN_BEFORE * i64::from(self.spans[0].step.secs())
     }
 
-    /// The oldest stretch of the ring that is closed and not sealed.
+    /// The oldest stretch of the ring that is closed and not sealed; from now on nothing is written to it.
     fn due(&self, now: Timestamp) -> Option<Span> {
         let spans = &self.spans[0];
-        let state = self.state();
+        let mut state = self.state_mut();
         let oldest = self.ring.oldest_from(state.sealed[0].sealed_end)?;
         let start = Spans::start(oldest, spans.unit_secs);
         let end = start + spans.unit_secs;
         let is_dirty = state.open.oldest_dirty().is_some_and(|dirty| dirty < end);
-        (end <= self.closed_before(now) && !is_dirty).then_some((start, end))
+        let is_due = end <= self.closed_before(now) && !is_dirty;
+        if is_due {
+            // A writer whose clock is behind would else fill slots that are being read.
+            state.closed_until = state.closed_until.max(end);
+        }
+        is_due.then_some((start, end))
     }
 
     /// Seals a stretch of the ring, late points included; false when it holds nothing.
@@ -121,7 +127,17 @@ impl Schema {
                 }
             }
         }
-        self.publish(0, Some(end), draft, (path, seq), Some((start, late)))
+        self.report_torn_pages();
+        let step = i64::from(spans.step.secs());
+        let mut touched = Touched::new();
+        for key in late.columns().filter_map(|column| columns.key(column)) {
+            touched.insert(key, late.of(key).map(|(slot, _)| start + slot as i64 * step).collect());
+        }
+        let is_written = self.publish(0, Some(end), draft, (path, seq), Some((start, late)))?;
+        for coarser in 1..self.spans.len() {
+            self.recompute(coarser, &mut touched)?;
+        }
+        Ok(is_written)
     }
 
     /// Seals of each coarser archive what its next finer one has sealed.
@@ -215,8 +231,12 @@ impl Schema {
         }
         shelf.sealed_end = shelf.sealed_end.max(sealed_end);
         state.sealed = Arc::new(sealed);
+        let mut is_folded = false;
         if let Some((span, points)) = late.filter(|(_, points)| points.columns().next().is_some()) {
             state.late.forget(archive as u8, span, &points);
+            is_folded = true;
+        }
+        if is_folded || state.late.is_stale() {
             let seq = state.seq;
             state.late.rewrite(seq)?;
         }

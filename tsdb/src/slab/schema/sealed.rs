@@ -73,7 +73,7 @@ impl Shelf {
             shelf.remove_merged(merged);
         }
         shelf.sealed_end =
-            shelf.parts.iter().filter(|part| part.segment.kind() != Kind::Patch).map(|part| part.end()).max();
+            shelf.parts.iter().filter(|part| part.segment.kind().is_whole()).map(|part| part.end()).max();
         Ok(shelf)
     }
 
@@ -141,6 +141,19 @@ impl Shelf {
                 Err(error) => faults.report(&error),
             }
         }
+    }
+
+    /// One more than the highest column of a series.
+    pub fn columns_end(&self, faults: &Faults) -> u32 {
+        let of = |part: &Arc<Part>| part.segment.last_column().inspect_err(|error| faults.report(error)).ok().flatten();
+        self.parts.iter().filter_map(of).max().map_or(0, |last| last.saturating_add(1))
+    }
+
+    /// Whether a slot of a series is held here, be it as one that is known to be empty.
+    pub fn has_slot(&self, spans: &Spans, key: Key, start: Timestamp, faults: &Faults) -> bool {
+        let mut slot = [None];
+        self.rolled(spans, key, start, super::view::ALL_FIELDS, &mut slot, faults);
+        slot[0].is_some()
     }
 
     /// The keys of all series with something in a stretch of time, ascending.

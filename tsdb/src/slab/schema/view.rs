@@ -16,7 +16,10 @@ use crate::time::{Timestamp, Window};
 use std::sync::Arc;
 
 /// All fields of a rolled-up slot.
-pub(super) const ALL_FIELDS: u8 = 0x7f;
+pub(super) const ALL_FIELDS: u8 = 0xff;
+
+/// How often a reader starts anew because a stretch was sealed while it read; each takes a quarter of an hour or so to fill.
+const ATTEMPTS: usize = 3;
 
 /// One series at one moment.
 pub(super) struct View<'a> {
@@ -48,6 +51,10 @@ impl Schema {
         if from > until {
             return Err(Error::BadWindow { from: from.0, until: until.0 });
         }
+        if !self.holds(key) {
+            // The ring and the open slots know columns, not series: what lies there may be another's by now.
+            return Ok(None);
+        }
         let coarsest = self.spans.len() - 1;
         let oldest = now - self.spans[coarsest].kept_secs;
         if from > now || until < oldest {
@@ -63,14 +70,30 @@ impl Schema {
             end = end + step; // a window of no length gives the next point
         }
         let slots = usize::try_from((end - start) / step).unwrap_or(0);
-        let view = self.view(key, start, end);
-        let values = if archive == 0 {
-            view.values(start, slots)?
-        } else {
-            let rolled = view.rolled(archive, start, slots, wanted(rollup))?;
-            rolled.iter().map(|rolled| rolled.value(rollup, x_files_factor, spans.points)).collect()
-        };
+        let mut values = Vec::new();
+        for _ in 0..ATTEMPTS {
+            let view = self.view(key, start, end);
+            values = if archive == 0 {
+                view.values(start, slots)?
+            } else {
+                let rolled = view.rolled(archive, start, slots, wanted(rollup))?;
+                rolled.iter().map(|rolled| rolled.value(rollup, x_files_factor, spans.points)).collect()
+            };
+            // What was sealed meanwhile may have left the ring before it was read there.
+            if self.state().sealed[0].sealed_end == view.sealed[0].sealed_end {
+                break;
+            }
+        }
+        self.report_torn_pages();
         Ok(Some(Fetched { start, end, step: spans.step, values }))
+    }
+
+    /// Begins to read what segments hold of a series in a window, of the archive that [`Schema::fetch`] would take.
+    pub fn prefetch(&self, key: Key, window: Window, now: Timestamp) {
+        let age = now - window.from;
+        let Some(archive) = self.spans.iter().position(|spans| spans.kept_secs >= age) else { return };
+        let sealed = Arc::clone(&self.state().sealed);
+        sealed[archive].overlapping(window.from, window.until + 1).for_each(|part| part.segment.prefetch(key));
     }
 
     /// A series as it is now, with the late points of a range of time.
@@ -96,7 +119,8 @@ fn wanted(rollup: Rollup) -> u8 {
     const COUNT_AND_GIVEN: u8 = 1 << 1 | 1 << 6;
     COUNT_AND_GIVEN
         | match rollup {
-            Rollup::Average | Rollup::Sum | Rollup::AverageZero => 1,
+            Rollup::Average | Rollup::AverageZero => 1,
+            Rollup::Sum => 1 | 1 << 7,
             Rollup::Min => 1 << 2,
             Rollup::Max => 1 << 3,
             Rollup::Last => 1 << 4,

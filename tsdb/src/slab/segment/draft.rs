@@ -8,6 +8,9 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+/// An import writes hundreds of segments side by side, each with such a buffer.
+const BUFFER: usize = 256 << 10;
+
 /// A segment that is being written. Dropped before [`Draft::finish`], it leaves nothing behind.
 pub struct Draft {
     path: PathBuf,
@@ -36,7 +39,7 @@ impl Draft {
         let mut draft = Draft {
             path: path.to_owned(),
             beside,
-            file: Some(BufWriter::with_capacity(1 << 20, file)),
+            file: Some(BufWriter::with_capacity(BUFFER, file)),
             stretch,
             kind,
             coder: Coder::default(),

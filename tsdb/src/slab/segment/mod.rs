@@ -25,6 +25,7 @@
 
 mod blobs;
 mod draft;
+mod look;
 mod open;
 #[cfg(test)]
 mod tests;
@@ -68,6 +69,15 @@ pub enum Kind {
     Patch = 2,
     /// What several segments held.
     Merged = 3,
+    /// What another store held. Until something is written here too, nothing of it is too old to be kept.
+    Imported = 4,
+}
+
+impl Kind {
+    /// Whether everything before it is sealed.
+    pub(crate) fn is_whole(self) -> bool {
+        matches!(self, Kind::Sealed | Kind::Merged)
+    }
 }
 
 /// One series of a segment.
@@ -154,7 +164,8 @@ fn decode(page: &[u8; PAGE]) -> Result<Header, &'static str> {
         return Err("its version is not known");
     }
     let (slots, index_at) = (four(24), eight(32));
-    let kind = [Kind::Sealed, Kind::Patch, Kind::Merged].into_iter().find(|kind| *kind as u32 == four(44));
+    let kind =
+        [Kind::Sealed, Kind::Patch, Kind::Merged, Kind::Imported].into_iter().find(|kind| *kind as u32 == four(44));
     let sound = (1..=LONGEST_CHUNK as u32).contains(&slots) && index_at.is_multiple_of(PAGE as u64);
     match (Step::new(four(12)), kind) {
         (Some(step), Some(kind)) if sound => {

@@ -10,6 +10,9 @@ use crate::slab::words::Words;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// A longer chunk is read when its time comes.
+const MOST_PREFETCHED: usize = 1 << 20;
+
 /// An open segment.
 pub struct Segment {
     path: PathBuf,
@@ -19,7 +22,7 @@ pub struct Segment {
     entries: usize,
     index_at: u64,
     /// Of each page of the index the first key.
-    fences: Vec<u64>,
+    pub(super) fences: Vec<u64>,
 }
 
 impl Segment {
@@ -138,6 +141,16 @@ impl Segment {
         rest.is_empty().then_some(())
     }
 
+    /// The highest column of a series; `None` when there is none.
+    ///
+    /// # Errors
+    /// The last page of the index is damaged, or the system refuses.
+    pub(crate) fn last_column(&self) -> Result<Option<u32>, Error> {
+        let Some(page) = self.fences.len().checked_sub(1) else { return Ok(None) };
+        let bytes = self.index_page(page)?;
+        Ok(self.entries_of(page, &bytes).last().map(|entry| entry.key.column))
+    }
+
     /// The keys of all series, in order.
     ///
     /// # Errors
@@ -168,15 +181,29 @@ impl Segment {
 
     /// Where a series is, and its bytes, their checksum seen to fit.
     pub(super) fn chunk(&self, key: Key) -> Result<Option<(Entry, Vec<u8>)>, Error> {
+        let Some(entry) = self.entry(key)? else { return Ok(None) };
+        let mut chunk = Vec::with_capacity(entry.length as usize + WORD);
+        self.checked_chunk(&entry, &mut chunk)?;
+        Ok(Some((entry, chunk)))
+    }
+
+    /// Begins to read what there is of a series, so that the reads of many wait together.
+    pub(crate) fn prefetch(&self, key: Key) {
+        // What is damaged is told by whoever reads it.
+        if let Ok(Some(entry)) = self.entry(key)
+            && entry.length as usize <= MOST_PREFETCHED
+        {
+            self.words.prefetch(entry.offset as usize, entry.length as usize);
+        }
+    }
+
+    pub(super) fn entry(&self, key: Key) -> Result<Option<Entry>, Error> {
         // The last page whose first key is not beyond this one.
         let Some(page) = self.fences.partition_point(|fence| *fence <= key.order()).checked_sub(1) else {
             return Ok(None);
         };
         let bytes = self.index_page(page)?;
-        let Some(entry) = self.entries_of(page, &bytes).find(|entry| entry.key == key) else { return Ok(None) };
-        let mut chunk = Vec::with_capacity(entry.length as usize + WORD);
-        self.checked_chunk(&entry, &mut chunk)?;
-        Ok(Some((entry, chunk)))
+        Ok(self.entries_of(page, &bytes).find(|entry| entry.key == key))
     }
 
     fn checked_chunk(&self, entry: &Entry, chunk: &mut Vec<u8>) -> Result<(), Error> {
@@ -184,13 +211,16 @@ impl Segment {
             return Err(self.nonsense(entry.key));
         }
         chunk.clear();
+        if entry.length as usize > PAGE {
+            self.words.prefetch(entry.offset as usize, entry.length as usize);
+        }
         self.bytes(entry.offset, entry.length as usize, chunk)?;
         let fits = crc32c::crc32c(chunk) == entry.crc;
         let torn = || Error::corrupt(&self.path, format!("the checksum of the chunk of {:?} does not fit", entry.key));
         fits.then_some(()).ok_or_else(torn)
     }
 
-    fn index_page(&self, page: usize) -> Result<[u8; PAGE], Error> {
+    pub(super) fn index_page(&self, page: usize) -> Result<[u8; PAGE], Error> {
         let mut bytes = [0; PAGE];
         let index = self.index_at as usize / PAGE + page;
         self.words.page(index, &mut bytes).map_err(Error::io("read", &self.path))?;
@@ -198,7 +228,7 @@ impl Segment {
         layout::is_sealed(&bytes).then_some(bytes).ok_or_else(torn)
     }
 
-    fn entries_of<'a>(&self, page: usize, bytes: &'a [u8; PAGE]) -> impl Iterator<Item = Entry> + use<'a> {
+    pub(super) fn entries_of<'a>(&self, page: usize, bytes: &'a [u8; PAGE]) -> impl Iterator<Item = Entry> + use<'a> {
         let count = (self.entries - page * PER_PAGE).min(PER_PAGE);
         bytes.as_chunks::<ENTRY>().0[..count].iter().map(Entry::decode)
     }

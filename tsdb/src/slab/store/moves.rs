@@ -55,13 +55,14 @@ impl SlabStore {
     fn unlike_the_rules(&self) -> Vec<SeriesId> {
         let schemas = self.schemas();
         let places = self.places.look();
+        let imported = self.imported.read().unwrap_or_else(PoisonError::into_inner);
         let is_unlike = |series: &SeriesId| {
             let schema = places.of(*series).and_then(|place| schemas.get(usize::from(place.schema)));
             let wanted =
                 |name: &str| schema.is_some_and(|schema| *self.rules.settings(name).retention != schema.retention);
             self.index.with_name(*series, wanted) == Some(true)
         };
-        (0..self.index.len() as u32).map(SeriesId).filter(is_unlike).collect()
+        (0..self.index.len() as u32).filter(|id| !imported.contains(*id)).map(SeriesId).filter(is_unlike).collect()
     }
 
     fn move_all(&self, due: Timestamp, now: Timestamp) -> Result<(), Error> {

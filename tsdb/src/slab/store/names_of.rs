@@ -9,6 +9,7 @@ use crate::retention::Retention;
 use crate::sketch::Family;
 use crate::slab::places::SCHEMAS_MOST;
 use crate::time::Timestamp;
+use roaring::RoaringBitmap;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -73,6 +74,8 @@ pub(super) struct Found {
     series: Vec<(Option<Place>, bool)>,
     /// Where series lay before they moved.
     formers: Formers,
+    /// Series that keep their archives whatever the rules say.
+    imported: RoaringBitmap,
     /// The series of sketches.
     sketches: HashMap<SeriesId, Family>,
     /// The newest generation of each column, by schema.
@@ -82,10 +85,11 @@ pub(super) struct Found {
 impl Found {
     /// Takes one record. Names are resolved in the order of their first record, so that ids are the same every time.
     pub fn take(&mut self, name: &Name<'_>, index: &Index) {
+        let (column, generation) = (name.column, name.generation);
+        let is_made = name.event != Event::Ended;
+        self.columns.entry(name.schema).or_default().insert(column, (generation, is_made));
         // More names than may be: those beyond are not shown, and their columns stay taken.
         let Ok(id) = index.resolve(name.name) else { return };
-        let (column, generation) = (name.column, name.generation);
-        let is_made = name.event == Event::Made;
         if self.series.len() <= id.index() {
             self.series.resize(id.index() + 1, (None, false));
         }
@@ -107,8 +111,21 @@ impl Found {
             }
             _ => {}
         }
+        if name.event == Event::Imported {
+            self.imported.insert(id.0);
+        } else {
+            self.imported.remove(id.0);
+        }
         self.series[id.index()] = (Some(place), is_made);
-        self.columns.entry(name.schema).or_default().insert(column, (generation, is_made));
+    }
+
+    /// Ends the series whose column was given to another: the record of their end was damaged.
+    pub fn settle(&mut self, schemas: &[Arc<Schema>]) {
+        for (place, is_made) in &mut self.series {
+            let holds =
+                |place: Place| schemas.get(usize::from(place.schema)).is_some_and(|schema| schema.holds(place.key()));
+            *is_made &= place.is_some_and(holds);
+        }
     }
 
     /// Opens the schemas in the folder, each by its number.
@@ -122,6 +139,9 @@ impl Found {
             }
         }
         numbered.sort_by_key(|(number, ..)| *number);
+        if let Some(missing) = self.columns.keys().find(|schema| usize::from(**schema) >= numbered.len()) {
+            return Err(Error::corrupt(root, format!("the folder of schema {missing} is missing")));
+        }
         let (mut retentions, mut schemas) = (HashMap::new(), Vec::new());
         for (expected, (number, retention, path)) in numbered.into_iter().enumerate() {
             if usize::from(number) != expected {
@@ -153,9 +173,9 @@ impl Found {
         &self.sketches
     }
 
-    /// Where series lay before they moved.
-    pub fn into_formers(self) -> Formers {
-        self.formers
+    /// Where series lay before they moved, and those that never move.
+    pub fn into_formers(self) -> (Formers, RoaringBitmap) {
+        (self.formers, self.imported)
     }
 
     /// The series that have not ended.

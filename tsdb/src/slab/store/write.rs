@@ -10,6 +10,9 @@ use crate::time::Timestamp;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 
+/// Points whose places are looked up together, and that a schema's readers wait for at most.
+const CHUNK: usize = 4096;
+
 /// Series that have no place yet, by reason, each ascending.
 struct WithoutRoom<'a> {
     waiting: &'a [SeriesId],
@@ -31,47 +34,78 @@ impl SlabStore {
 
     fn write_block(&self, now: Timestamp, points: &[Point], report: &mut WriteReport) {
         let horizon = now + i64::from(self.limits.ahead_secs);
-        let (mut new, mut failed) = (self.without_place(points, horizon), Vec::new());
-        if !new.is_empty() {
-            let begun = self.quotas().begin(new.len(), now);
-            failed = self.add_series(now, &new[..begun], &|_| None, report);
-            new.drain(..begun);
+        let unplaced = self.put_all(now, horizon, points, report);
+        if unplaced.is_empty() {
+            return;
         }
+        let near = unplaced.iter().filter(|point| point.at <= horizon);
+        let mut new: Vec<SeriesId> = near.map(|point| point.series).collect();
+        new.sort_unstable();
+        new.dedup();
+        let begun = self.quotas().begin(new.len(), now);
+        let failed = self.add_series(now, &new[..begun], &|_| None, report);
+        new.drain(..begun);
         let without_room = WithoutRoom { waiting: &new, failed: &failed, horizon };
+        for point in self.put_all(now, horizon, &unplaced, report) {
+            self.leave_out(&point, &without_room, report);
+        }
+    }
+
+    /// Puts the points whose series have places; answers the others.
+    fn put_all(&self, now: Timestamp, horizon: Timestamp, points: &[Point], report: &mut WriteReport) -> Vec<Point> {
         let places = self.places.look();
         let schemas = self.schemas();
-        let mut at = 0;
-        while at < points.len() {
-            // One schema's writer is open as long as its points follow one another.
-            let first = places.of(points[at].series);
-            let found = first.and_then(|first| Some((first, schemas.get(usize::from(first.schema))?)));
-            let Some((first, schema)) = found else {
-                self.leave_out(&points[at], &without_room, report);
-                at += 1;
+        let (mut unplaced, mut located, mut seen) =
+            (Vec::new(), Vec::with_capacity(CHUNK.min(points.len())), Vec::new());
+        for points in points.chunks(CHUNK) {
+            // All places first: they lie anywhere, and the processor can wait for many of them at once.
+            located.clear();
+            located.extend(points.iter().map(|point| places.of(point.series)));
+            seen.clear();
+            let mut next = located.first().copied();
+            while let Some(place) = next {
+                let number = place.map(|place| place.schema);
+                seen.push(number);
+                let of_schema =
+                    || points.iter().zip(&located).filter(|(_, place)| place.map(|place| place.schema) == number);
+                match number.and_then(|number| schemas.get(usize::from(number))) {
+                    Some(schema) => self.put_into(schema, now, horizon, of_schema(), report),
+                    None => unplaced.extend(of_schema().map(|(point, _)| *point)),
+                }
+                next = located.iter().find(|place| !seen.contains(&place.map(|place| place.schema))).copied();
+            }
+        }
+        unplaced
+    }
+
+    /// Puts points of one schema.
+    fn put_into<'a>(
+        &self,
+        schema: &Schema,
+        now: Timestamp,
+        horizon: Timestamp,
+        points: impl Iterator<Item = (&'a Point, &'a Option<Place>)>,
+        report: &mut WriteReport,
+    ) {
+        let mut writer = schema.writer(now);
+        for (point, place) in points {
+            let Some(place) = place.filter(|_| point.at <= horizon) else {
+                report.dropped_future += 1;
                 continue;
             };
-            let mut writer = schema.writer(now);
-            while let Some(point) = points.get(at) {
-                let Some(place) = places.of(point.series).filter(|place| place.schema == first.schema) else { break };
-                at += 1;
-                if point.at > horizon {
-                    report.dropped_future += 1;
-                    continue;
-                }
-                match writer.put(place.key(), point.at, point.value) {
-                    Ok(Put::Taken) => report.written += 1,
-                    Ok(Put::TooOld) => report.dropped_old += 1,
-                    Ok(Put::NoRoom) => report.dropped_full += 1,
-                    Err(error) => {
-                        report.drop_for(&error, 1);
-                        self.faults.note(&error);
-                    }
+            match writer.put(place.key(), point.at, point.value) {
+                Ok(Put::Taken) => report.written += 1,
+                Ok(Put::TooOld) => report.dropped_old += 1,
+                Ok(Put::NoRoom) => report.dropped_full += 1,
+                Err(error) => {
+                    report.drop_for(&error, 1);
+                    self.faults.note(&error);
                 }
             }
-            drop(writer);
-            if let Err(error) = schema.relieve(now) {
-                self.faults.note(&error);
-            }
+        }
+        drop(writer);
+        if let Err(error) = schema.relieve(now) {
+            self.faults.note(&error);
         }
     }
 
@@ -88,16 +122,6 @@ impl SlabStore {
         } else if !is_among(why.waiting) || !self.quotas().wait(*point) {
             report.dropped_quota += 1;
         }
-    }
-
-    /// The series of these points that nothing was written to before.
-    fn without_place(&self, points: &[Point], horizon: Timestamp) -> Vec<SeriesId> {
-        let places = self.places.look();
-        let new = points.iter().filter(|point| places.of(point.series).is_none() && point.at <= horizon);
-        let mut new: Vec<SeriesId> = new.map(|point| point.series).collect();
-        new.sort_unstable();
-        new.dedup();
-        new
     }
 
     /// Gives each series a column and a name in the log; finders see it from now on. Answers those that could not be made.

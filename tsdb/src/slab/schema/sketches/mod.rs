@@ -18,6 +18,7 @@ use crate::slab::segment::Key;
 use crate::slab::spans::Spans;
 use crate::time::Timestamp;
 use span::OpenSpan;
+pub(crate) use span::start_of as sketch_log_start;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -83,6 +84,12 @@ impl Sketches {
         let state = State { waiting: HashMap::new(), waiting_bytes: 0, open, sealed: Arc::new(shelves), seq };
         let (state, upkeep) = (RwLock::new(state), Mutex::new(()));
         Ok(Sketches { folder: folder.to_owned(), spans, state, upkeep, faults })
+    }
+
+    /// One more than the highest column of a series in a segment.
+    pub fn columns_end(&self) -> u32 {
+        let sealed = Arc::clone(&self.state().sealed);
+        sealed.iter().map(|shelf| shelf.columns_end(&self.faults)).max().unwrap_or(0)
     }
 
     /// Takes the stored form of a sketch; the last one of a slot stays. The finest archive must reach back to it.

@@ -183,7 +183,7 @@ pub(super) fn path(folder: &Path, start: Timestamp) -> PathBuf {
 }
 
 /// The start of the stretch whose log this is.
-pub(super) fn start_of(path: &Path) -> Option<Timestamp> {
+pub(crate) fn start_of(path: &Path) -> Option<Timestamp> {
     let name = path.file_name()?.to_str()?;
     name.strip_prefix("sketch-")?.strip_suffix(".log")?.parse().ok().map(Timestamp)
 }
