@@ -56,12 +56,20 @@ impl Plan {
         let rules = rules.at_step(step);
         warnings.extend(rules.warnings().iter().cloned());
         warnings.extend(coarser_than_flushes(&rules, step));
+        warnings.extend(settings.whisper.as_deref().and_then(|_| sketches_left_out(&rules)));
         let (store, http) = (store_limits(settings), http_limits(settings));
         let mut slab = slab_options(settings);
         slab.percentiles =
             agent.flush.timers.percentiles.iter().filter_map(|percentile| percentile.of_sketches()).collect();
         Ok(Plan { agent, rules, store, slab, http, interval, step, telling, warnings })
     }
+}
+
+/// Whisper files keep values only.
+fn sketches_left_out(rules: &Rules) -> Option<String> {
+    let asked = ["stats.timers.any", "stats.sets.any"].map(|name| rules.settings(name).sketch);
+    let kind = asked.into_iter().flatten().next()?;
+    Some(format!("sketch = {kind} is left out: a whisper tree keeps values, and only kymo's own store keeps sketches"))
 }
 
 /// The field's oldest mistake: of several flushes in one slot only the last stays.

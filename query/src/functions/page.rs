@@ -13,7 +13,7 @@ pub fn page() -> String {
          an argument that does not fit answers 400 and points at the place.\n\n\
          Wherever a function lets you choose how several values become one, `\"quantile:0.99\"` (any number from 0 to 1) goes\n\
          too: of leaves of sketches it is the quantile of all their samples, of other series that of the values. `quantile`,\n\
-         `uniques`, `mergeSketches` and that word are ours; see [Sketches](store.md#sketches).\n",
+         `uniques`, `mergeSketches` and that word are ours; see [Sketches](sketches.md).\n",
     );
     for group in groups() {
         // Writing to a String cannot fail.
