@@ -84,6 +84,14 @@ impl Index {
         Ok(names)
     }
 
+    /// The names of the leaves that find lists below a series of sketches; none of a series of values.
+    pub fn leaf_names(&self, id: SeriesId) -> Vec<String> {
+        let (Some(family), Some(name)) = (self.sketches_of(id), self.name(id)) else { return Vec::new() };
+        let (metric, tags) = name.split_at(name.find(';').filter(|_| is_tagged(&name)).unwrap_or(name.len()));
+        let leaves = self.sketched.leaves_of(family).iter();
+        leaves.map(|leaf| format!("{metric}.{leaf}{tags}")).collect()
+    }
+
     pub(super) fn tree(&self) -> Tree<'_> {
         Tree { index: self, families: self.sketched.families() }
     }

@@ -257,3 +257,90 @@ fn sketches_of_two_accuracies_and_of_any_size_are_kept() {
     }
     assert_eq!(store.recent_errors(), Vec::<String>::new());
 }
+
+#[test]
+fn series_of_sketches_end_and_are_exported_as_series_of_values_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path());
+    let sketch = dd(0.01, &[1.0, 2.0, 4.0]);
+    for second in 0..900 {
+        let (old, now) = (second < 300, BEGIN + second);
+        write(&store, now, &[("t.live", now, &sketch), ("t.tagged;a=b", now, &sketch)]);
+        if old {
+            write(&store, now, &[("t.dead", now, &sketch)]);
+        }
+        store.commit(Timestamp(now)).expect("committed");
+        if second == 600 {
+            store.upkeep(Timestamp(now)).expect("kept");
+        }
+    }
+    let names = |found: Vec<(std::sync::Arc<str>, tsdb::SeriesId)>| {
+        found.into_iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>().join(" ")
+    };
+    for (cutoff, expected) in [(BEGIN + 299, ""), (BEGIN + 300, "t.dead"), (BEGIN + 900, "t.dead t.live t.tagged;a=b")]
+    {
+        assert_eq!(names(store.unwritten_since(Timestamp(cutoff)).expect("looked")), expected, "{}", cutoff - BEGIN);
+    }
+    assert_eq!(names(store.matching("t.*").expect("found")), "t.dead t.live");
+    let leaves = store.leaf_names("t.tagged;a=b");
+    assert!(leaves.contains(&"t.tagged.p99;a=b".to_owned()), "{leaves:?}");
+    assert!(store.export("t.live").expect("read").is_none() && store.leaf_names("t.live.p99").is_empty());
+    for (name, value) in [("t.live.max", 4.0), ("t.tagged.mean;a=b", 7.0 / 3.0)] {
+        let exported = store.export(name).expect("read").expect("there");
+        assert_eq!(exported.name, name);
+        let sizes: Vec<usize> = exported.archives.iter().map(Vec::len).collect();
+        assert_eq!(sizes, [120, 90, 15]);
+        assert!(exported.archives.iter().flatten().all(|(_, got)| (got - value).abs() < 1e-12), "{exported:?}");
+        assert_eq!(exported.archives[0].last().map(|(at, _)| *at), Some(Timestamp(BEGIN + 899)));
+    }
+    let count = store.export("t.live.count").expect("read").expect("there");
+    assert_eq!(count.archives[2][3], (Timestamp(BEGIN + 180), 180.0));
+}
+
+#[test]
+fn damage_is_a_gap_and_never_a_wrong_value() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path());
+    for second in 0..200 {
+        let now = BEGIN + second;
+        let values: Vec<f64> = (0..20).map(|i| f64::from(i * 7 + 1) * (second + 1) as f64).collect();
+        write(&store, now, &[("t.a", now, &dd(0.01, &values))]);
+        store.commit(Timestamp(now)).expect("committed");
+    }
+    store.upkeep(Timestamp(BEGIN + 200)).expect("kept");
+    drop(store);
+    let mut files = Vec::new();
+    let mut open_folders = vec![folder.path().to_owned()];
+    while let Some(folder) = open_folders.pop() {
+        for path in std::fs::read_dir(folder).expect("listed").map(|entry| entry.expect("listed").path()) {
+            match path.is_dir() {
+                true => open_folders.push(path),
+                false if path.to_string_lossy().contains("sketch") => files.push(path),
+                false => {}
+            }
+        }
+    }
+    assert!(files.iter().any(|path| path.extension().is_some_and(|end| end == "log")), "{files:?}");
+    assert!(files.iter().any(|path| path.extension().is_some_and(|end| end == "seg")), "{files:?}");
+    let (mut gaps, mut random) = (0, Random(3));
+    for round in 0..60 {
+        let path = &files[round % files.len()];
+        let whole = std::fs::read(path).expect("read");
+        let mut bytes = whole.clone();
+        let written = whole.iter().rposition(|byte| *byte != 0).expect("not empty") as u64 + 1;
+        let at = random.below(written) as usize;
+        bytes[at] ^= 1 << random.below(8);
+        std::fs::write(path, &bytes).expect("written");
+        let store = open(folder.path());
+        let window = Window { from: Timestamp(BEGIN + 99), until: Timestamp(BEGIN + 199) };
+        let fetched = store.fetch("t.a.max", window, Timestamp(BEGIN + 199)).expect("fetched").expect("there");
+        for (at, got) in (fetched.start.0..).zip(fetched.values) {
+            let exact = f64::from(19 * 7 + 1) * (at - BEGIN + 1) as f64;
+            assert!(is_gap(got) || got == exact, "{got} at {}, byte {at} of {path:?}", at - BEGIN);
+            gaps += u32::from(is_gap(got));
+        }
+        drop(store);
+        std::fs::write(path, &whole).expect("written");
+    }
+    assert!(gaps > 0, "nothing was hit");
+}

@@ -32,7 +32,12 @@ pub fn run(args: &ExportArgs) -> Result<ExitCode> {
     };
     fs::create_dir_all(&args.target).with_context(|| format!("create {}", args.target.display()))?;
     let (mut written, mut failed) = (0_u64, 0_u64);
-    for name in names {
+    // Of a series of sketches the leaves that find lists: a whisper file keeps values.
+    let leaves = |name: String| match store.leaf_names(&name) {
+        leaves if leaves.is_empty() => vec![name],
+        leaves => leaves,
+    };
+    for name in names.into_iter().flat_map(leaves) {
         match export(&store, &name, &args.target) {
             Ok(()) => written += 1,
             Err(error) => {

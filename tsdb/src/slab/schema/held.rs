@@ -2,6 +2,7 @@
 //! moment.
 
 use super::Schema;
+use super::Slots;
 use super::sealed::Part;
 use super::view::{ALL_FIELDS, View};
 use crate::error::Error;
@@ -110,7 +111,12 @@ impl Schema {
         first.max(from).min(end)
     }
 
-    /// The series that have a value at `cutoff` or later.
+    /// Everything that an archive keeps of a series of sketches.
+    pub fn whole_sketches(&self, key: Key, archive: usize) -> Option<Slots> {
+        self.sketches.whole(key, archive)
+    }
+
+    /// The series that have a value or a sketch at `cutoff` or later.
     ///
     /// # Errors
     /// A segment is damaged, or the system refuses.
@@ -135,6 +141,7 @@ impl Schema {
         }
         self.in_memory_since(cutoff, &mut written);
         self.in_ring_since(cutoff, &mut written)?;
+        self.sketches.written_since(cutoff, &mut written)?;
         Ok(written)
     }
 

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
 impl SlabStore {
-    /// The series without a value since `cutoff`, by name.
+    /// The series without a value or a sketch since `cutoff`, by name.
     ///
     /// # Errors
     /// What is kept is damaged, so that nobody can say; or the system refuses.
@@ -50,7 +50,7 @@ impl SlabStore {
         Ok(newest)
     }
 
-    /// The series that a pattern matches, or that have this very name with tags; by name.
+    /// The series that a pattern matches, those of sketches by their own names, or that have this very name with tags; by name.
     ///
     /// # Errors
     /// The pattern stands for more than the limits allow.
@@ -58,7 +58,10 @@ impl SlabStore {
         let exact = canonical(pattern).ok().filter(|name| is_tagged(name));
         let paths = match exact.filter(|name| self.located(name).is_some()) {
             Some(name) => vec![name.into_owned()],
-            None => self.index.find(pattern)?.into_iter().filter(|node| node.leaf).map(|node| node.path).collect(),
+            None => {
+                let nodes = self.index.find(pattern)?.into_iter().filter(|node| node.leaf).map(|node| node.path);
+                nodes.chain(self.index.find_sketches(pattern)?).collect()
+            }
         };
         let series = paths.iter().filter_map(|path| self.located(path)).map(|(series, ..)| series);
         let mut found: Vec<_> = series.filter_map(|series| Some((self.index.name(series)?, series))).collect();

@@ -5,7 +5,7 @@ use crate::catalogue::SeriesId;
 use crate::error::Error;
 use crate::gap::is_gap;
 use crate::name::{Place, TAGGED_ROOT, is_tagged, tagged_of_leaf};
-use crate::retention::Retention;
+use crate::retention::{Archive, Retention};
 use crate::rollup::Rollup;
 use crate::time::Timestamp;
 
@@ -24,13 +24,31 @@ pub struct Exported {
     pub archives: Vec<Vec<(Timestamp, f64)>>,
 }
 
+/// As many as a file has room for: of an archive that ends early, back from its own end.
+pub(super) fn fit(values: &mut Vec<(Timestamp, f64)>, archive: Archive) {
+    if let Some(newest) = values.last().map(|(at, _)| *at) {
+        values.retain(|(at, _)| *at > newest - archive.retention_secs());
+    }
+}
+
 impl SlabStore {
-    /// Everything that is kept of a series, coarser archives as readers see them; `None` when nothing was ever written to it.
+    /// Everything that is kept of a series, or of a leaf of sketches, coarser archives as readers see them; `None` when nothing
+    /// was ever written to it, and for a series of sketches, of which [`SlabStore::leaf_names`] can be exported.
     ///
     /// # Errors
     /// What is kept of it is damaged, or the system refuses.
     pub fn export(&self, name: &str) -> Result<Option<Exported>, Error> {
+        if let Some(leaf) = self.leaf(name) {
+            return self.export_leaf(&leaf, name).map(Some);
+        }
+        self.export_values(name)
+    }
+
+    pub(super) fn export_values(&self, name: &str) -> Result<Option<Exported>, Error> {
         let Some((series, schema, key)) = self.located(name) else { return Ok(None) };
+        if self.index.sketches_of(series).is_some() {
+            return Ok(None);
+        }
         let name = self.index.name(series).map_or_else(|| name.to_owned(), |name| name.to_string());
         let settings = self.rules.settings(&name);
         let (rollup, x_files_factor) = (settings.rollup, settings.x_files_factor);
@@ -45,11 +63,7 @@ impl SlabStore {
             self.fill_from_formers(series, &settings, newest, &mut fetched)?;
             let times = (0..).map(|i| fetched.start + i * i64::from(fetched.step.secs()));
             let mut values: Vec<_> = times.zip(fetched.values).filter(|(_, value)| !is_gap(*value)).collect();
-            // As many as a file has room for: of an archive that ends early, back from its own end.
-            let kept_secs = schema.retention.archives()[archive].retention_secs();
-            if let Some(newest) = values.last().map(|(at, _)| *at) {
-                values.retain(|(at, _)| *at > newest - kept_secs);
-            }
+            fit(&mut values, schema.retention.archives()[archive]);
             archives.push(values);
         }
         Ok(Some(Exported { name, retention: schema.retention.clone(), rollup, x_files_factor, archives }))

@@ -1,6 +1,7 @@
 //! Sketches to their places, and leaves computed from them. A leaf's values from before its series was one of sketches are
 //! still there, and fill its gaps.
 
+use super::export::{Exported, fit};
 use super::moves::Former;
 use super::{Event, SlabStore};
 use crate::catalogue::SeriesId;
@@ -12,7 +13,8 @@ use crate::slab::schema::{Put, Schema, Slots, merge_stored};
 use crate::slab::segment::Key;
 use crate::store::{Fetched, FetchedSketches, SketchPoint, WriteReport};
 use crate::time::{Timestamp, Window};
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError};
 
 /// A leaf and where the sketches lie that it is computed from.
@@ -145,6 +147,46 @@ impl SlabStore {
         let Some((series, schema, key)) = self.leaf(name).map(of_leaf).or_else(of_series) else { return Ok(None) };
         let slots = self.slots(series, &schema, key, window, now)?;
         Ok(slots.map(|Slots { start, end, step, stored }| FetchedSketches { start, end, step, stored }))
+    }
+
+    /// The leaves that find lists below the series of this name, where it is one of sketches.
+    pub fn leaf_names(&self, name: &str) -> Vec<String> {
+        self.located(name).map_or_else(Vec::new, |(series, ..)| self.index.leaf_names(series))
+    }
+
+    /// Every archive of a leaf, with the values from before its series was one of sketches.
+    pub(super) fn export_leaf(&self, located: &LocatedLeaf, name: &str) -> Result<Exported, Error> {
+        let settings = self.rules.settings(name);
+        let before = self.export_values(name)?.filter(|before| before.retention == located.schema.retention);
+        let formers = self.formers.read().unwrap_or_else(PoisonError::into_inner).get(&located.series).cloned();
+        let mut archives = Vec::new();
+        for (index, archive) in located.schema.retention.archives().iter().enumerate() {
+            let before = before.as_ref().map(|before| before.archives[index].iter().copied());
+            let mut values: BTreeMap<Timestamp, f64> = before.into_iter().flatten().collect();
+            if let Some(mut slots) = located.schema.whole_sketches(located.key, index) {
+                let (step, end) = (i64::from(slots.step.secs()), slots.end);
+                if formers.is_some() {
+                    let earlier = usize::try_from((slots.start - end + archive.retention_secs()) / step).unwrap_or(0);
+                    slots.start = slots.start - earlier as i64 * step;
+                    slots.stored.splice(..0, vec![None; earlier]);
+                }
+                for former in formers.iter().flatten().rev() {
+                    if let Some(schema) = self.schema(former.place.schema) {
+                        fill(&mut slots, &schema, *former, end)?;
+                    }
+                }
+                let value = |stored: &Vec<u8>| located.leaf.value(&Sketch::decode(stored)?, step as f64);
+                let at = |slot: usize| slots.start + slot as i64 * step;
+                let slots = slots.stored.iter().enumerate();
+                values.extend(slots.filter_map(|(slot, stored)| Some((at(slot), value(stored.as_ref()?)?))));
+            }
+            let mut values = values.into_iter().collect();
+            fit(&mut values, *archive);
+            archives.push(values);
+        }
+        let (rollup, x_files_factor) = (settings.rollup, settings.x_files_factor);
+        let name = canonical(name).map_or_else(|_| name.to_owned(), Cow::into_owned);
+        Ok(Exported { name, retention: located.schema.retention.clone(), rollup, x_files_factor, archives })
     }
 
     fn slots(

@@ -2,10 +2,12 @@
 //! log for each stretch that is sealed together, then in segments; coarser archives hold what the finer ones' merge into.
 //!
 //! In reading order: `span` is the log of one stretch, `view` a series as readers see it, `seal` the way from the logs to
-//! segments, `merge` many segments made one.
+//! segments, `merge` many segments made one,
+//! `held` what is kept of a series, whole.
 //!
 //! Of two sketches of one series in one slot the later stays, as of two values: a flush is whole.
 
+mod held;
 mod merge;
 mod seal;
 mod span;
