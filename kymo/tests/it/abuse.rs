@@ -73,6 +73,9 @@ fn mutated(packets: &[Vec<u8>], dice: &mut Dice) -> Vec<u8> {
     packet
 }
 
+/// Stands before the names of values that are no numbers.
+const NOT_FINITE: &str = "not finite: ";
+
 /// The sums of every count that Graphite was sent.
 type Sums = Arc<Mutex<BTreeMap<String, f64>>>;
 
@@ -92,7 +95,9 @@ fn graphite() -> (u16, Sums) {
             for line in text.lines() {
                 let mut fields = line.split(' ');
                 if let (Some(name), Some(Ok(value))) = (fields.next(), fields.next().map(str::parse::<f64>)) {
-                    *sums.entry(name.to_owned()).or_default() += value;
+                    // Apart, because the sum of two flushes of a large gauge is infinite, and that is nobody's fault.
+                    let name = if value.is_finite() { name.to_owned() } else { format!("{NOT_FINITE}{name}") };
+                    *sums.entry(name).or_default() += value;
                 }
             }
         }
@@ -190,7 +195,8 @@ fn the_well_said_is_counted_among_mutations_and_stalled_connections() {
         assert_eq!(got(), count as f64, "{name}");
     }
     assert!(!sums.lock().expect("whole").contains_key("stats_counts.abuse.reset"), "a line cut by a reset");
-    assert!(sums.lock().expect("whole").values().all(|value| value.is_finite()));
+    let not_finite = |name: &&String| name.starts_with(NOT_FINITE);
+    assert_eq!(sums.lock().expect("whole").keys().find(not_finite), None);
 
     let mut asked = TcpStream::connect(("127.0.0.1", console)).expect("the console is open");
     asked.write_all(b"health\n").expect("asked");
