@@ -77,6 +77,7 @@ pub fn run(size: Size) -> Vec<Measured> {
         tally("agent/counter_lines_sampled", size, |i| format!("{}|c|@0.1", i % 9)),
         tally("agent/gauge_lines", size, |i| format!("{}.5|g", i % 1000)),
         tally("agent/timer_lines", size, |i| format!("{}.25|ms", i % 320)),
+        tally("agent/set_lines", size, |i| format!("user-{}|s", i % 5000)),
         tally("agent/counter_lines_tagged", size, |_| "1|c|#env:prod,region:eu".to_string()),
         tally_in(Dialect::All, "agent/counter_lines_tagged_all_dialects", size, |_| {
             "1|c|#env:prod,region:eu".to_string()

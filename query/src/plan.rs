@@ -144,7 +144,13 @@ impl<'a> Planner<'a> {
             inputs = inputs.into_iter().map(|input| self.without_pipes(input)).collect();
         }
         let reach_secs = window.from - inner.from;
-        let wants = wanted(function, &values, wants);
+        let mut wants = wanted(function, &values, wants);
+        // Series of finer steps are brought to a common one first: several of their values become one.
+        if matches!((function.body, wants), (Body::Fold(_), Wants::Values))
+            && self.steps_of_all(&inputs, inner)?.len() > 1
+        {
+            wants = Wants::Sketches;
+        }
         let inputs = inputs.into_iter().map(|input| self.plan(input, inner, wants)).collect::<Result<_, _>>()?;
         Ok(Planned::Call { function, values, inputs, window, reach_secs, span })
     }

@@ -149,4 +149,16 @@ mod tests {
             assert_eq!(decode(chunk, slots), None, "{chunk:?}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_blobs_or_none(mut bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..80), packed: bool) {
+            if packed {
+                bytes = deflated(&bytes).expect("deflated");
+            }
+            if let Some(blobs) = decode(&bytes, 10) {
+                assert!(blobs.iter().all(|(slot, _)| *slot < 10) && blobs.len() <= 10);
+            }
+        }
+    }
 }
