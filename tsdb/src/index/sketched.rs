@@ -148,7 +148,9 @@ impl Tree<'_> {
 
 impl Nodes for Tree<'_> {
     fn is_branch(&self, path: &str) -> bool {
-        self.index.shown().is_branch(path) || self.family(path).is_some()
+        // The lock is given back before it is asked for again: a writer that waits between the two would wait for ever.
+        let is_branch = self.index.shown().is_branch(path);
+        is_branch || self.family(path).is_some()
     }
 
     fn is_series(&self, path: &str) -> bool {

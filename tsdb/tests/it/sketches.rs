@@ -282,6 +282,10 @@ fn series_of_sketches_end_and_are_exported_as_series_of_values_are() {
         assert_eq!(names(store.unwritten_since(Timestamp(cutoff)).expect("looked")), expected, "{}", cutoff - BEGIN);
     }
     assert_eq!(names(store.matching("t.*").expect("found")), "t.dead t.live");
+    let stats = &store.stats().expect("counted")[0].archives;
+    let counted: Vec<_> = stats.iter().map(|archive| (archive.sketch_segments > 0, archive.points)).collect();
+    assert_eq!(counted, [(true, 0); 3]);
+    assert!(stats[1].sketches >= 90 && stats[1].sketch_bytes > 100, "{stats:?}");
     let leaves = store.leaf_names("t.tagged;a=b");
     assert!(leaves.contains(&"t.tagged.p99;a=b".to_owned()), "{leaves:?}");
     assert!(store.export("t.live").expect("read").is_none() && store.leaf_names("t.live.p99").is_empty());
@@ -343,4 +347,70 @@ fn damage_is_a_gap_and_never_a_wrong_value() {
         std::fs::write(path, &whole).expect("written");
     }
     assert!(gaps > 0, "nothing was hit");
+}
+
+#[test]
+fn a_process_that_ends_at_a_bad_moment_loses_nothing_that_was_committed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path());
+    let mut model = Model::default();
+    let mut random = Random(11);
+    for second in 0..300 {
+        let now = BEGIN + second;
+        let values = random.latencies();
+        write(&store, now, &[("t.a", now, &dd(0.01, &values))]);
+        model.0.insert(("t.a".to_owned(), now), values);
+        store.commit(Timestamp(now)).expect("committed");
+    }
+    let now = BEGIN + 299;
+    let windows = [(now - 100, now), (BEGIN, now)];
+    let check = |store: &SlabStore, moment: &str| {
+        println!("{moment}");
+        for window in windows {
+            model.check(store, "t.a", window, now);
+        }
+    };
+    let schema = std::fs::read_dir(folder.path()).expect("listed").map(|entry| entry.expect("listed").path());
+    let schema = schema.into_iter().find(|path| path.is_dir()).expect("a schema");
+    let logs = || logs_of(&schema);
+    check(&store, "before anything is sealed");
+    let unsealed = logs();
+    store.upkeep(Timestamp(now)).expect("kept");
+    assert!(logs().len() < unsealed.len());
+    drop(store);
+    // The segments were there, and the logs were not yet removed.
+    for (bytes, path) in &unsealed {
+        std::fs::write(path, bytes).expect("written");
+    }
+    let store = open(folder.path());
+    check(&store, "sealed, with the logs still there");
+    store.upkeep(Timestamp(now)).expect("kept");
+    check(&store, "sealed twice");
+    drop(store);
+    let store = open(folder.path());
+    check(&store, "read again");
+    drop(store);
+    // The power cut the last append in its middle: what was committed before it is there.
+    let (bytes, path) = logs().into_iter().max_by_key(|(_, path)| path.clone()).expect("a log");
+    let written = bytes.iter().rposition(|byte| *byte != 0).expect("not empty") + 1;
+    std::fs::write(&path, &bytes[..written - 20]).expect("written");
+    model.0.remove(&("t.a".to_owned(), now));
+    let store = open(folder.path());
+    let cut = (now - 100, now - 1);
+    model.check(&store, "t.a", cut, now);
+    let values = random.latencies();
+    write(&store, now, &[("t.a", now, &dd(0.01, &values))]);
+    store.commit(Timestamp(now)).expect("committed");
+    model.0.insert(("t.a".to_owned(), now), values);
+    drop(store);
+    let store = open(folder.path());
+    model.check(&store, "t.a", (now - 100, now), now);
+    assert_eq!(store.recent_errors(), Vec::<String>::new());
+}
+
+/// The logs of a folder, whole.
+fn logs_of(folder: &Path) -> Vec<(Vec<u8>, std::path::PathBuf)> {
+    let paths = std::fs::read_dir(folder).expect("listed").map(|entry| entry.expect("listed").path());
+    let logs = paths.filter(|path| path.extension().is_some_and(|end| end == "log"));
+    logs.map(|path| (std::fs::read(&path).expect("read"), path)).collect()
 }

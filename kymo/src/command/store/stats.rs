@@ -42,6 +42,9 @@ struct ArchiveTold {
     bytes: u64,
     points: u64,
     bytes_per_point: Option<f64>,
+    sketch_segments: u64,
+    sketch_bytes: u64,
+    sketches: u64,
 }
 
 pub fn run(args: &StatsArgs) -> Result<ExitCode> {
@@ -69,6 +72,9 @@ impl RetentionTold {
             bytes: archive.bytes,
             points: archive.points,
             bytes_per_point: (archive.points > 0).then(|| archive.bytes as f64 / archive.points as f64),
+            sketch_segments: archive.sketch_segments,
+            sketch_bytes: archive.sketch_bytes,
+            sketches: archive.sketches,
         });
         RetentionTold {
             retention: retention.join(","),
@@ -95,8 +101,15 @@ impl Told {
             }
             for archive in &retention.archives {
                 let each = archive.bytes_per_point.map_or(String::new(), |bytes| format!(", {bytes:.2} bytes each"));
-                let ArchiveTold { archive, segments, bytes, points, .. } = archive;
+                let ArchiveTold { archive, segments, bytes, points, sketch_segments, sketch_bytes, sketches, .. } =
+                    archive;
+                let has_sketches = *sketch_segments > 0;
                 say(&format!("  {archive:<12} {segments} segments, {bytes} bytes, {points} values{each}"));
+                if has_sketches {
+                    say(&format!(
+                        "               {sketch_segments} of sketches, {sketch_bytes} bytes, {sketches} sketches"
+                    ));
+                }
             }
         }
     }

@@ -201,6 +201,14 @@ impl Schema {
         Ok(counted)
     }
 
+    /// The same of the segments of sketches, but for the range.
+    ///
+    /// # Errors
+    /// A segment is damaged, or the system refuses.
+    pub fn count_sketches(&self, archive: usize) -> Result<Counted, Error> {
+        self.sketches.count(archive)
+    }
+
     /// Columns that have a series, bytes of the ring, late points that wait.
     pub fn sizes(&self) -> (u64, u64, u64) {
         let state = self.state();

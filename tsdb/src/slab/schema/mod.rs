@@ -21,7 +21,7 @@ mod sketches;
 mod view;
 
 pub(crate) use faults::Faults;
-pub(crate) use held::widest;
+pub(crate) use held::{Counted, widest};
 pub(crate) use import::Intake;
 pub(crate) use sketches::{Slots, merge_stored, sketch_log_start};
 

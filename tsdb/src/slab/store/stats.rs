@@ -3,7 +3,7 @@
 use super::SlabStore;
 use crate::error::Error;
 use crate::retention::{Archive, Retention};
-use crate::slab::schema::{Schema, widest};
+use crate::slab::schema::{Counted, Schema, widest};
 use crate::time::Timestamp;
 
 /// What is kept of one retention.
@@ -34,6 +34,12 @@ pub struct ArchiveStats {
     pub bytes: u64,
     /// Slots that hold a value in them; one that is in several counts in each.
     pub points: u64,
+    /// The same of sketches: segments.
+    pub sketch_segments: u64,
+    /// Their bytes.
+    pub sketch_bytes: u64,
+    /// Slots that hold a sketch in them.
+    pub sketches: u64,
 }
 
 impl SlabStore {
@@ -58,7 +64,11 @@ impl Schema {
             let counted = self.count(index)?;
             range = widest(range, counted.range);
             let (segments, bytes, points) = (counted.segments, counted.bytes, counted.points);
-            archives.push(ArchiveStats { archive: *archive, segments, bytes, points });
+            let Counted { segments: sketch_segments, bytes: sketch_bytes, points: sketches, .. } =
+                self.count_sketches(index)?;
+            let counted =
+                ArchiveStats { archive: *archive, segments, bytes, points, sketch_segments, sketch_bytes, sketches };
+            archives.push(counted);
         }
         let (columns, ring_bytes, late_points) = self.sizes();
         let retention = self.retention.clone();

@@ -2,6 +2,7 @@
 
 use super::{Sketches, Slots};
 use crate::error::Error;
+use crate::slab::schema::held::Counted;
 use crate::slab::segment::Key;
 use crate::time::Timestamp;
 use std::collections::HashSet;
@@ -28,6 +29,20 @@ impl Sketches {
         let step = i64::from(self.spans[0].step.secs());
         let waiting = state.waiting.values().flat_map(|slots| slots.keys()).map(|slot| (*slot, *slot + step));
         sealed.chain(open).chain(waiting).reduce(|(a, b), (c, d)| (a.min(c), b.max(d)))
+    }
+
+    /// Reads every segment of an archive and counts.
+    pub fn count(&self, archive: usize) -> Result<Counted, Error> {
+        let sealed = Arc::clone(&self.state().sealed);
+        let mut counted = Counted::default();
+        for part in &sealed[archive].parts {
+            counted.segments += 1;
+            counted.bytes += part.segment.file_bytes();
+            for key in part.segment.keys()? {
+                counted.points += part.segment.read_blobs(key)?.map_or(0, |blobs| blobs.len() as u64);
+            }
+        }
+        Ok(counted)
     }
 
     /// Adds the series that have a sketch at `cutoff` or later.
