@@ -112,6 +112,9 @@ fn what_was_flushed_survives_a_kill() {
     let kymo = Running::start(data.path(), &[]);
     kymo.send(&["kept.hits:9|c"]);
     kymo.wait("stats_counts.kept.hits", |values| total(values) == 9.0);
+    // It is seen before it is committed, and committed before the next flush begins.
+    kymo.send(&["next.hits:1|c"]);
+    kymo.wait("stats_counts.next.hits", |values| total(values) == 1.0);
     assert!(!kymo.stop("KILL"));
     let again = Running::start(data.path(), &[]);
     assert_eq!(total(&again.wait("stats_counts.kept.hits", |values| !values.is_empty())), 9.0);

@@ -63,6 +63,9 @@ fn sketches_survive_a_restart_and_a_kill() {
         let kymo = start(data.path(), &rules);
         kymo.send(&["kept.time:10|ms\nkept.time:20|ms\nkept.time:30|ms|@0.5"]);
         kymo.wait("stats.timers.kept.time.count", |values| values.contains(&4.0));
+        // It is seen before it is committed, and committed before the next flush begins.
+        kymo.send(&["next.time:1|ms"]);
+        kymo.wait("stats.timers.next.time.count", |values| values.contains(&1.0));
         assert_eq!(kymo.stop(signal), signal == "TERM");
         let again = start(data.path(), &rules);
         let counts = again.wait("stats.timers.kept.time.count", |values| !values.is_empty());
