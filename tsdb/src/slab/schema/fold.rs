@@ -1,6 +1,7 @@
 //! Folding: late points whose time is sealed already get a segment of their own, which lies over the others, and the slots
 //! of coarser archives that they belong to are computed anew.
 
+use super::open::OpenSlots;
 use super::seal::{fields_of, set_fields};
 use super::sealed::Shelf;
 use super::view::{ALL_FIELDS, View};
@@ -18,6 +19,9 @@ use std::sync::{Arc, PoisonError};
 const PATIENCE_SECS: i64 = 600;
 /// So many do not wait.
 const MANY: usize = 100_000;
+
+/// Slots that are written again before a sync, fewer than a ring has rows to spare.
+const ROWS_A_SYNC: u32 = 4;
 
 /// Stretches of late points that one segment takes, by archive and start of the merged stretch.
 type Groups = BTreeMap<(usize, Timestamp), Vec<Timestamp>>;
@@ -61,6 +65,7 @@ impl Schema {
         let Some(newest) = self.ring.newest() else { return Ok(()) };
         // What lies ahead of the newest row would push others out of the ring: it waits.
         let kept_from = self.ring.geometry().oldest(newest).max(sealed[0].sealed_end.unwrap_or(Timestamp(i64::MIN)));
+        let mut since_sync = ROWS_A_SYNC;
         let unsealed: Vec<Timestamp> =
             late.spans().filter(|(archive, _)| *archive == 0).map(|(_, span)| span).collect();
         for span in unsealed {
@@ -68,18 +73,42 @@ impl Schema {
             let first = span.max(kept_from);
             for points in late.take(first, end.max(first), *seq).chunk_by(|one, next| one.0 == next.0) {
                 let start = points[0].0;
-                let mut rows = open.take(&self.ring, start)?;
-                points.iter().for_each(|(_, column, value)| rows.set(*column, *value));
-                let written = self.ring.flush(start, *seq, &mut rows);
-                open.give(start, rows);
-                *has_unsynced_rows |= written? > 0;
-                open.close_before(start + step, usize::MAX);
+                let written = self.write_into_row(open, points, *seq, &mut since_sync);
+                *has_unsynced_rows |= !matches!(written, Ok(0));
+                if let Err(error) = written {
+                    // What lies in no row waits on.
+                    late.put_back(*seq, start);
+                    return Err(error);
+                }
             }
         }
         self.ring.sync()?;
         *has_unsynced_rows = false;
         late.forget_moved_by(*seq);
         late.rewrite(*seq)
+    }
+
+    /// Writes points of one slot into its row.
+    fn write_into_row(
+        &self,
+        open: &mut OpenSlots,
+        points: &[(Timestamp, u32, f64)],
+        seq: u64,
+        since_sync: &mut u32,
+    ) -> Result<u64, Error> {
+        if *since_sync == ROWS_A_SYNC {
+            // A slot that is written again keeps its former row until then, and there are few to spare.
+            self.ring.sync()?;
+            *since_sync = 0;
+        }
+        let start = points[0].0;
+        let mut rows = open.take(&self.ring, start)?;
+        points.iter().for_each(|(_, column, value)| rows.set(*column, *value));
+        let written = self.ring.flush(start, seq, &mut rows);
+        open.give(start, rows);
+        *since_sync += 1;
+        open.close_before(start + 1, usize::MAX);
+        written
     }
 
     fn fold_all(&self, now: Timestamp) -> Result<u64, Error> {

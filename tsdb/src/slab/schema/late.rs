@@ -220,6 +220,13 @@ impl Late {
         self.moved.retain(|(moved, _)| *moved >= seq);
     }
 
+    /// What was taken at this count of commits waits again, from the slot that begins at `from` on.
+    pub fn put_back(&mut self, seq: u64, from: Timestamp) {
+        let back = self.moved.extract_if(.., |(moved, point)| *moved == seq && point.start >= from);
+        let back: Vec<LatePoint> = back.map(|(_, point)| point).collect();
+        back.into_iter().for_each(|point| self.keep(point));
+    }
+
     /// What was taken at just this count of commits is safe in its rows.
     pub fn forget_moved_by(&mut self, seq: u64) {
         self.moved.retain(|(moved, _)| *moved != seq);

@@ -171,3 +171,34 @@ fn more_late_points_than_may_wait_are_folded_by_whoever_brings_them() {
     drop(store);
     assert_eq!(read(&open(folder.path(), SlabOptions::default())), expected);
 }
+
+#[test]
+fn late_points_of_many_slots_that_the_ring_holds_are_written_into_their_rows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path(), SlabOptions { late_points: 100, ..SlabOptions::default() });
+    // Every row of the ring holds a slot.
+    let now = NOW + 3_000;
+    for at in NOW..=now {
+        store.write(Timestamp(at), &[point(&store, "fast.a", at, 1.0)]);
+        store.commit(Timestamp(at)).expect("committed");
+        if at % 50 == 0 {
+            store.upkeep(Timestamp(at)).expect("upkeep");
+        }
+    }
+    for value in 2..=4 {
+        for at in now - 60..now - 4 {
+            let report = store.write(Timestamp(now), &[point(&store, "fast.a", at, f64::from(value))]);
+            assert_eq!((report.written, report.dropped()), (1, 0));
+        }
+        store.commit(Timestamp(now)).expect("committed");
+    }
+    let check = |store: &SlabStore| {
+        let window = Window { from: Timestamp(now - 61), until: Timestamp(now - 5) };
+        let fetched = store.fetch("fast.a", window, Timestamp(now)).expect("fetched").expect("there");
+        assert_eq!(fetched.values, vec![4.0; 56]);
+    };
+    check(&store);
+    assert!(store.recent_errors().is_empty(), "{:?}", store.recent_errors());
+    drop(store);
+    check(&open(folder.path(), SlabOptions::default()));
+}
