@@ -76,6 +76,13 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
 /// kymo's own store and the one that points go to: one and the same unless a foreign tree was named, which the rules
 /// that were read are for, then.
 fn open_stores(settings: &Settings, plan: &mut Plan) -> Result<(Arc<dyn Store>, Arc<dyn Store>)> {
+    let earlier = settings.data.join("whisper");
+    if earlier.is_dir() {
+        let (tree, data) = (earlier.display(), settings.data.display());
+        tracing::warn!(
+            "{tree} holds an earlier version's series: `kymo store import {tree} --data {data}` takes them over"
+        );
+    }
     let (own, limits) = (own_store(&settings.data), plan.store);
     let (rules, options) = (std::mem::take(&mut plan.rules), std::mem::take(&mut plan.slab));
     match &settings.whisper {

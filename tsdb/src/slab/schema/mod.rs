@@ -347,7 +347,8 @@ impl Writer<'_> {
             let point = LatePoint { key, archive: archive as u8, start, value: canonical(value) };
             let State { late, seq, fold_since, .. } = &mut *self.state;
             fold_since.get_or_insert(self.now);
-            late.push(point, *seq)?;
+            // It is taken all the same: the next commit writes it, or says why not.
+            let _ = late.push(point, *seq).inspect_err(|error| self.schema.faults.note(error));
         }
         Ok(Put::Taken)
     }

@@ -42,10 +42,11 @@ impl SlabStore {
             if !std::mem::replace(&mut moves.is_compared, true) && !self.unlike_the_rules().is_empty() {
                 moves.due = Some(Timestamp(now.0 - now.0.rem_euclid(HOUR) + HOUR));
             }
-            moves.due.take_if(|due| *due <= now)
+            moves.due.filter(|due| *due <= now)
         };
-        if let Some(due) = due {
-            self.move_all(due, now)?;
+        if due.is_some() {
+            self.move_all(now)?;
+            self.moves.lock().unwrap_or_else(PoisonError::into_inner).due = None;
         }
         self.forget_formers(now);
         Ok(())
@@ -65,7 +66,9 @@ impl SlabStore {
         (0..self.index.len() as u32).filter(|id| !imported.contains(*id)).map(SeriesId).filter(is_unlike).collect()
     }
 
-    fn move_all(&self, due: Timestamp, now: Timestamp) -> Result<(), Error> {
+    fn move_all(&self, now: Timestamp) -> Result<(), Error> {
+        // Whatever came for the old place before now lies before this; what comes later is in the new one.
+        let until = now + i64::from(self.limits.ahead_secs) + 1;
         let unlike = self.unlike_the_rules();
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         for series in unlike {
@@ -75,9 +78,9 @@ impl SlabStore {
             let number = names.schema(retention, |folder| self.add_schema(folder, retention))?;
             let Some(schema) = self.schema(number) else { continue };
             let place = Place::new(number, schema.take_column(now));
-            names.push(Event::Made, place, due, &name, self.index.sketches_of(series));
+            names.push(Event::Made, place, until, &name, self.index.sketches_of(series));
             let mut formers = self.formers.write().unwrap_or_else(PoisonError::into_inner);
-            formers.entry(series).or_default().push(Former { place: old, until: due });
+            formers.entry(series).or_default().push(Former { place: old, until });
             drop(formers);
             self.places.set(series, place);
         }
