@@ -174,7 +174,7 @@ impl Schema {
                 draft.push_fields(key, &fields)?;
             }
         }
-        let mut written = u64::from(self.publish(archive, None, draft, (path, seq), None)?);
+        let mut written = u64::from(self.publish(archive, None, draft, (path, seq))?);
         for coarser in archive + 1..self.spans.len() {
             written += self.recompute(coarser, &mut touched)?;
         }
@@ -217,7 +217,7 @@ impl Schema {
                 set_fields(&mut fields, &rolled);
                 draft.push_fields(key, &fields)?;
             }
-            written += u64::from(self.publish(archive, None, draft, (path, seq), None)?);
+            written += u64::from(self.publish(archive, None, draft, (path, seq))?);
         }
         Ok(written)
     }

@@ -84,7 +84,7 @@ impl Schema {
     pub fn publish_intake(&self, intake: &mut Intake) -> Result<(), Error> {
         intake.chunks = 0;
         for ((archive, _), (path, seq, draft)) in std::mem::take(&mut intake.drafts) {
-            self.publish(archive, None, draft, (path, seq), None)?;
+            self.publish(archive, None, draft, (path, seq))?;
         }
         Ok(())
     }
@@ -284,7 +284,7 @@ impl Schema {
             }
             if archive == 0 { draft.push(key, &fields[0])? } else { draft.push_fields(key, &fields)? }
         }
-        let written = self.publish(archive, None, draft, (path, seq), None)?;
+        let written = self.publish(archive, None, draft, (path, seq))?;
         self.replace(archive, &parts)?;
         Ok(written)
     }

@@ -116,7 +116,7 @@ impl Schema {
             self.state_mut().unmerged.insert((archive, group));
             return Ok(false);
         }
-        self.publish(archive, None, draft, (path, seq), None)
+        self.publish(archive, None, draft, (path, seq))
     }
 
     /// Every segment: its end, its bytes, and its archive and number for [`Schema::remove_part`]. The archives of sketches are

@@ -2,7 +2,6 @@
 //! one's. A coarser archive is sealed from the next finer one, so that each value is read once for it.
 
 use super::fold::Touched;
-use super::late::LateSpan;
 use super::sealed::{self, Part};
 use super::view::ALL_FIELDS;
 use super::{OPEN_AFTER, OPEN_BEFORE, Schema};
@@ -133,9 +132,16 @@ impl Schema {
         for key in late.columns().filter_map(|column| columns.key(column)) {
             touched.insert(key, late.of(key).map(|(slot, _)| start + slot as i64 * step).collect());
         }
-        let is_written = self.publish(0, Some(end), draft, (path, seq), Some((start, late)))?;
+        let is_written = self.publish(0, Some(end), draft, (path, seq))?;
         for coarser in 1..self.spans.len() {
             self.recompute(coarser, &mut touched)?;
+        }
+        if late.columns().next().is_some() {
+            // Only now: whatever ends this process before finds the points in the log, and computes the slots again.
+            let mut state = self.state_mut();
+            state.late.forget(0, start, &late);
+            let seq = state.seq;
+            state.late.rewrite(seq)?;
         }
         Ok(is_written)
     }
@@ -187,7 +193,7 @@ impl Schema {
             set_fields(&mut fields, &rolled);
             draft.push_fields(key, &fields)?;
         }
-        self.publish(archive, Some(end), draft, (path, seq), None)
+        self.publish(archive, Some(end), draft, (path, seq))
     }
 
     /// A draft of a segment of an archive, and where it will lie.
@@ -203,14 +209,13 @@ impl Schema {
         Ok((path, seq, draft))
     }
 
-    /// Finishes a draft and shows it to readers in the place of the late points that it holds. False when it holds nothing.
+    /// Finishes a draft and shows it to readers. False when it holds nothing.
     pub(super) fn publish(
         &self,
         archive: usize,
         sealed_end: Option<Timestamp>,
         draft: Draft,
         (path, seq): (PathBuf, u64),
-        late: Option<(Timestamp, Arc<LateSpan>)>,
     ) -> Result<bool, Error> {
         let is_empty = draft.is_empty();
         let part = if is_empty {
@@ -231,12 +236,7 @@ impl Schema {
         }
         shelf.sealed_end = shelf.sealed_end.max(sealed_end);
         state.sealed = Arc::new(sealed);
-        let mut is_folded = false;
-        if let Some((span, points)) = late.filter(|(_, points)| points.columns().next().is_some()) {
-            state.late.forget(archive as u8, span, &points);
-            is_folded = true;
-        }
-        if is_folded || state.late.is_stale() {
+        if state.late.is_stale() {
             let seq = state.seq;
             state.late.rewrite(seq)?;
         }
