@@ -1,8 +1,9 @@
 //! Which stretches of time are sealed and merged together. All begin at multiples of their own length since the epoch, so
 //! that nobody has to remember where they began.
 
+use crate::error::Error;
 use crate::retention::Archive;
-use crate::time::{Step, Timestamp};
+use crate::time::{Step, Timestamp, Window};
 
 /// The stretches of one archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,47 @@ impl Spans {
     /// The start of the stretch of this length that a moment falls into.
     pub fn start(at: Timestamp, secs: i64) -> Timestamp {
         Timestamp(at.0 - at.0.rem_euclid(secs))
+    }
+}
+
+/// What answers a window: the finest archive that reaches back to its start, and the slots of it. Windows and slots are those
+/// of whisper's fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Covered {
+    pub archive: usize,
+    /// The start of the first slot.
+    pub start: Timestamp,
+    /// Exclusive.
+    pub end: Timestamp,
+    pub slots: usize,
+}
+
+impl Covered {
+    /// `None` when no archive can hold any of the window.
+    ///
+    /// # Errors
+    /// The window ends before it begins.
+    pub fn of(spans: &[Spans], window: Window, now: Timestamp) -> Result<Option<Covered>, Error> {
+        let Window { from, until } = window;
+        if from > until {
+            return Err(Error::BadWindow { from: from.0, until: until.0 });
+        }
+        let coarsest = spans.len() - 1;
+        let oldest = now - spans[coarsest].kept_secs;
+        if from > now || until < oldest {
+            return Ok(None);
+        }
+        let (from, until) = (from.max(oldest), until.min(now));
+        let archive = spans.iter().position(|spans| spans.kept_secs >= now - from).unwrap_or(coarsest);
+        let step = spans[archive].step;
+        let step_secs = i64::from(step.secs());
+        let start = from.floor(step) + step_secs;
+        let mut end = until.floor(step) + step_secs;
+        if start == end {
+            end = end + step_secs; // a window of no length gives the next point
+        }
+        let slots = usize::try_from((end - start) / step_secs).unwrap_or(0);
+        Ok(Some(Covered { archive, start, end, slots }))
     }
 }
 

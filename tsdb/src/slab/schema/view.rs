@@ -10,7 +10,7 @@ use crate::rollup::Rollup;
 use crate::slab::ring::Ring;
 use crate::slab::rolled::Rolled;
 use crate::slab::segment::Key;
-use crate::slab::spans::Spans;
+use crate::slab::spans::{Covered, Spans};
 use crate::store::Fetched;
 use crate::time::{Timestamp, Window};
 use std::sync::Arc;
@@ -47,29 +47,14 @@ impl Schema {
         window: Window,
         now: Timestamp,
     ) -> Result<Option<Fetched>, Error> {
-        let Window { from, until } = window;
-        if from > until {
-            return Err(Error::BadWindow { from: from.0, until: until.0 });
-        }
+        let Some(Covered { archive, start, end, slots }) = Covered::of(&self.spans, window, now)? else {
+            return Ok(None);
+        };
         if !self.holds(key) {
             // The ring and the open slots know columns, not series: what lies there may be another's by now.
             return Ok(None);
         }
-        let coarsest = self.spans.len() - 1;
-        let oldest = now - self.spans[coarsest].kept_secs;
-        if from > now || until < oldest {
-            return Ok(None);
-        }
-        let (from, until) = (from.max(oldest), until.min(now));
-        let archive = self.spans.iter().position(|spans| spans.kept_secs >= now - from).unwrap_or(coarsest);
         let spans = &self.spans[archive];
-        let step = i64::from(spans.step.secs());
-        let start = from.floor(spans.step) + step;
-        let mut end = until.floor(spans.step) + step;
-        if start == end {
-            end = end + step; // a window of no length gives the next point
-        }
-        let slots = usize::try_from((end - start) / step).unwrap_or(0);
         let mut values = Vec::new();
         for _ in 0..ATTEMPTS {
             let view = self.view(key, start, end);

@@ -7,7 +7,7 @@ use crate::sketch::Sketch;
 use crate::slab::disk::Disk;
 use crate::slab::schema::sealed::Shelf;
 use crate::slab::segment::{Blob, Key};
-use crate::slab::spans::Spans;
+use crate::slab::spans::{Covered, Spans};
 use crate::time::{Step, Timestamp, Window};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -45,27 +45,11 @@ impl Sketches {
     /// # Errors
     /// The window ends before it begins. What is damaged is reported and left out.
     pub fn fetch(&self, key: Key, window: Window, now: Timestamp) -> Result<Option<Slots>, Error> {
-        let Window { from, until } = window;
-        if from > until {
-            return Err(Error::BadWindow { from: from.0, until: until.0 });
-        }
-        let coarsest = self.spans.len() - 1;
-        let oldest = now - self.spans[coarsest].kept_secs;
-        if from > now || until < oldest {
+        let Some(Covered { archive, start, end, slots }) = Covered::of(&self.spans, window, now)? else {
             return Ok(None);
-        }
-        let (from, until) = (from.max(oldest), until.min(now));
-        let archive = self.spans.iter().position(|spans| spans.kept_secs >= now - from).unwrap_or(coarsest);
-        let spans = &self.spans[archive];
-        let step = i64::from(spans.step.secs());
-        let start = from.floor(spans.step) + step;
-        let mut end = until.floor(spans.step) + step;
-        if start == end {
-            end = end + step; // a window of no length gives the next point
-        }
-        let slots = usize::try_from((end - start) / step).unwrap_or(0);
+        };
         let stored = self.view(key, start, end).slots(archive, start, slots);
-        Ok(Some(Slots { start, end, step: spans.step, stored }))
+        Ok(Some(Slots { start, end, step: self.spans[archive].step, stored }))
     }
 
     pub(super) fn view(&self, key: Key, first: Timestamp, end: Timestamp) -> View<'_> {
