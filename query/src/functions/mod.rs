@@ -9,8 +9,13 @@ pub mod alias;
 pub mod args;
 pub mod combine;
 pub mod filter;
+pub mod graph;
+pub mod groups;
+mod legend;
+pub mod line;
 pub mod moving;
 pub mod page;
+pub mod pairs;
 pub mod param;
 pub mod point;
 pub mod series;
@@ -23,6 +28,7 @@ pub use param::{Need, Param, Takes};
 
 use crate::aggregation::Aggregation;
 use crate::error::Fault;
+use crate::evaluate::Evaluation;
 use crate::series::Series;
 use tsdb::sketch::Leaf;
 use tsdb::{Step, Timestamp, Window};
@@ -30,6 +36,8 @@ use tsdb::{Step, Timestamp, Window};
 /// Every function, family by family, in the documentation's order.
 pub const FUNCTIONS: &[&[Function]] = &[
     combine::ALL,
+    groups::ALL,
+    pairs::ALL,
     point::ALL,
     series::ALL,
     summarize::ALL,
@@ -37,6 +45,8 @@ pub const FUNCTIONS: &[&[Function]] = &[
     sketch::ALL,
     filter::ALL,
     alias::ALL,
+    graph::ALL,
+    line::ALL,
     special::ALL,
 ];
 
@@ -86,7 +96,7 @@ impl Function {
         params: &'static [Param],
         body: Body,
     ) -> Function {
-        let naming = Naming { separator: ",", shown: &[] };
+        let naming = Naming { separator: ",", shown: &[], renames: Renames::NameAndPath };
         let tagging = Tagging::Flag;
         Function {
             name,
@@ -129,8 +139,23 @@ impl Function {
 
     /// These parameters follow the input in the output's name.
     pub const fn prints(mut self, separator: &'static str, shown: &'static [&'static str]) -> Function {
-        self.naming = Naming { separator, shown };
+        self.naming = Naming { separator, shown, ..self.naming };
         self
+    }
+
+    /// What becomes of names.
+    pub const fn renames(mut self, renames: Renames) -> Function {
+        self.naming.renames = renames;
+        self
+    }
+
+    /// Whether its output has the common step of its inputs.
+    pub(crate) fn joins(&self) -> bool {
+        match self.body {
+            Body::Fold(_) | Body::Merge => true,
+            Body::Lists(_) => self.group == Group::Combine,
+            _ => false,
+        }
     }
 
     /// These tags take the values of these parameters, instead of the function's own tag being 1.
@@ -139,6 +164,9 @@ impl Function {
         self
     }
 }
+
+/// A list of series for each argument that is series.
+pub type Lists = Vec<Vec<Series>>;
 
 /// Who loops, over what. `evaluate.rs` has one arm for each.
 #[derive(Clone, Copy, Debug)]
@@ -154,11 +182,15 @@ pub enum Body {
     /// Merges the sketches of all series, step by step.
     Merge,
     /// Chooses and orders.
-    Pick(fn(&Args<'_>, Vec<Series>) -> Vec<Series>),
+    Pick(fn(&Args<'_>, Vec<Series>) -> Result<Vec<Series>, Fault>),
     /// Renames, and nothing else.
     Name(fn(&Args<'_>, &Series) -> Result<String, Fault>),
     /// Says how a series is to be consolidated or drawn; its values stay.
     Style(fn(&Args<'_>, &mut Series)),
+    /// Makes series of lists: one for each argument that is series, in the order of the parameters.
+    Lists(fn(&mut Evaluation<'_>, &Args<'_>, Lists) -> Result<Vec<Series>, Fault>),
+    /// Names series by their tags: the call as it was written is the path expression.
+    Tagged,
 }
 
 /// Values and their times: what a [`Body::Series`] kernel answers.
@@ -188,6 +220,19 @@ pub struct Naming {
     pub separator: &'static str,
     /// Names of parameters.
     pub shown: &'static [&'static str],
+    /// What is called so.
+    pub renames: Renames,
+}
+
+/// What of a series becomes the composed name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renames {
+    /// The name, and what aggregates print.
+    NameAndPath,
+    /// The name alone.
+    Name,
+    /// Neither.
+    Nothing,
 }
 
 /// Which tags an output series gains.
@@ -214,6 +259,12 @@ pub enum Group {
     Alias,
     /// What fits nowhere else.
     Special,
+    /// How a graph shows a series.
+    Graph,
+    /// In which order.
+    Sorting,
+    /// Which values.
+    FilterData,
 }
 
 impl Group {
@@ -226,6 +277,9 @@ impl Group {
             Group::FilterSeries => "Filter Series",
             Group::Alias => "Alias",
             Group::Special => "Special",
+            Group::Graph => "Graph",
+            Group::Sorting => "Sorting",
+            Group::FilterData => "Filter Data",
         }
     }
 }
@@ -256,7 +310,7 @@ mod tests {
             for name in referred {
                 assert!(function.params.iter().any(|param| param.name == *name), "{}: {name}", function.name);
             }
-            let last = function.params.len() - 1;
+            let last = function.params.len().saturating_sub(1);
             assert!(function.params[..last].iter().all(|param| !param.multiple), "{}", function.name);
             assert!(function.sentence.ends_with('.'), "{}", function.name);
         }

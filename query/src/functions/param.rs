@@ -27,6 +27,8 @@ pub enum Need {
     Word(&'static str),
     /// It may, and then it is this flag.
     Flag(bool),
+    /// It may, and then it is this whole number.
+    Integer(i64),
 }
 
 /// What a parameter takes.
@@ -59,6 +61,24 @@ pub enum Takes {
     Flag,
     /// The index of a dotted part of a name (negative from the end), or the name of a tag.
     NodeOrTag,
+    /// Groups of series, as `mapSeries` makes them.
+    SeriesLists,
+    /// A path expression or a call, or a number.
+    SeriesOrNumber,
+    /// A number whose whole values are shown as such.
+    NumberAsWritten,
+    /// The index of a dotted part of a name.
+    Node,
+    /// The name of a tag.
+    Tag,
+    /// A condition on a tag.
+    TagExpression,
+    /// A moment, as `from` takes it.
+    Date,
+    /// One of [`Aggregation::WORDS`], or the name of a function that takes series alone.
+    Callback,
+    /// One of these words.
+    Choice(&'static [&'static str]),
 }
 
 impl Takes {
@@ -66,9 +86,16 @@ impl Takes {
     pub const fn type_name(self) -> &'static str {
         match self {
             Takes::Series => "seriesList",
+            Takes::SeriesLists => "seriesLists",
+            Takes::SeriesOrNumber => "any",
             Takes::Number | Takes::Share => "float",
-            Takes::Integer => "integer",
+            Takes::Integer | Takes::NumberAsWritten => "integer",
             Takes::Text | Takes::Pattern | Takes::Replacement | Takes::Consolidation => "string",
+            Takes::TagExpression | Takes::Choice(_) => "string",
+            Takes::Node => "node",
+            Takes::Tag => "tag",
+            Takes::Date => "date",
+            Takes::Callback => "aggOrSeriesFunc",
             Takes::Duration => "interval",
             Takes::PointsOrDuration => "intOrInterval",
             Takes::Aggregation => "aggFunc",
@@ -80,7 +107,17 @@ impl Takes {
     /// What it takes, for people; `None` for series, which need no explanation.
     pub const fn phrase(self) -> Option<&'static str> {
         Some(match self {
-            Takes::Series => return None,
+            Takes::Series | Takes::SeriesLists => return None,
+            Takes::SeriesOrNumber => "series, or a number",
+            Takes::NumberAsWritten => "a number",
+            Takes::Node => "the number of a dotted part, from 0",
+            Takes::Tag => "the quoted name of a tag",
+            Takes::TagExpression => {
+                "a quoted condition: `tag=value`, `tag!=value`, `tag=~pattern` or `tag!=~pattern`; one at least must ask for a value"
+            }
+            Takes::Date => "a quoted moment, as `from` takes it",
+            Takes::Callback => "the name of a function such as `\"sumSeries\"`, or one of",
+            Takes::Choice(_) => "one of",
             Takes::Number => "a number",
             Takes::Share => "a number from 0 to 1",
             Takes::Integer => "a whole number",
@@ -96,10 +133,16 @@ impl Takes {
         })
     }
 
+    /// Whether its arguments are series and nothing else.
+    pub const fn is_series(self) -> bool {
+        matches!(self, Takes::Series | Takes::SeriesLists)
+    }
+
     /// The words it chooses from; empty where there is no such list.
     pub const fn options(self) -> &'static [&'static str] {
         match self {
-            Takes::Aggregation => Aggregation::WORDS,
+            Takes::Aggregation | Takes::Callback => Aggregation::WORDS,
+            Takes::Choice(words) => words,
             Takes::Consolidation => special::CONSOLIDATIONS,
             _ => &[],
         }
