@@ -2,6 +2,7 @@
 
 use crate::aggregation::Quantile;
 use crate::sketches::Sketches;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use tsdb::{Step, Timestamp};
 
@@ -52,6 +53,22 @@ pub enum Consolidation {
     Last,
     /// The one at a share of the others.
     Quantile(Quantile),
+}
+
+impl Consolidation {
+    /// The word that `consolidateBy` takes for it.
+    pub fn word(self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Consolidation::Average => "average",
+            Consolidation::AverageZero => "avg_zero",
+            Consolidation::Sum => "sum",
+            Consolidation::Min => "min",
+            Consolidation::Max => "max",
+            Consolidation::First => "first",
+            Consolidation::Last => "last",
+            Consolidation::Quantile(quantile) => return Cow::Owned(format!("quantile:{}", quantile.share())),
+        })
+    }
 }
 
 /// What functions may ask of the drawing; everything `None` draws as the graph's own parameters say.

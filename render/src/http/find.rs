@@ -1,7 +1,7 @@
 //! `/metrics/find`, `/metrics/expand` and `/metrics/index.json`: which names there are. Grafana's pickers, its variables
 //! and our own tree ask these.
 
-use crate::encode::JsonWriter;
+use crate::encode::{JsonWriter, MsgPack, Packed, Pickle};
 use crate::error::Error;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -21,6 +21,8 @@ enum Format {
     Json,
     Completer,
     NodeList,
+    Pickle,
+    MsgPack,
 }
 
 /// `/metrics/find` and `/metrics`.
@@ -33,17 +35,28 @@ pub async fn find(State(serving): State<Arc<Serving>>, headers: HeaderMap, param
         nodes.retain(|node| node.leaf || !question.leaves_only);
         let order = |node: &Node| (name_of(node).to_owned(), node.path.clone(), node.leaf);
         nodes.sort_by_cached_key(order);
-        reply::listing(&params, &headers, |json| match question.format {
-            Format::TreeJson => tree(json, &nodes, &question),
-            Format::NodeList => node_list(json, &nodes, question.position),
-            Format::Completer => completer(json, &nodes, question.wildcards),
-            Format::Json => plain(json, nodes, |name| {
-                // What the store keeps of a series, back from now; absent if it cannot tell.
-                let archives = catalogue.archives(name).ok().flatten()?;
-                let kept = archives.iter().map(|a| i64::from(a.step.secs()) * i64::from(a.points)).max()?;
-                Some((now.0 - kept, now.0))
-            }),
-        })
+        // What the store keeps of a series, back from now; absent if it cannot tell.
+        let kept = |name: &str| {
+            let archives = catalogue.archives(name).ok().flatten()?;
+            let kept = archives.iter().map(|a| i64::from(a.step.secs()) * i64::from(a.points)).max()?;
+            Some((now.0 - kept, now.0))
+        };
+        match question.format {
+            Format::Pickle => {
+                let mut out = Pickle::new(0);
+                packed(&mut out, &nodes, kept);
+                Ok(reply::unkept("application/pickle", out.finish()))
+            }
+            Format::MsgPack => {
+                let mut out = MsgPack::new(0);
+                packed(&mut out, &nodes, kept);
+                Ok(reply::unkept("application/x-msgpack", out.finish()))
+            }
+            Format::TreeJson => reply::listing(&params, &headers, |json| tree(json, &nodes, &question)),
+            Format::NodeList => reply::listing(&params, &headers, |json| node_list(json, &nodes, question.position)),
+            Format::Completer => reply::listing(&params, &headers, |json| completer(json, &nodes, question.wildcards)),
+            Format::Json => reply::listing(&params, &headers, |json| plain(json, nodes, kept)),
+        }
     };
     serving.workers.run(job).await
 }
@@ -126,6 +139,8 @@ impl Question {
             "json" => Format::Json,
             "completer" => Format::Completer,
             "nodelist" => Format::NodeList,
+            "pickle" => Format::Pickle,
+            "msgpack" => Format::MsgPack,
             _ => return Err(Error::BadRequest("Invalid value for 'format' parameter".to_owned())),
         };
         let pattern = match format {
@@ -206,6 +221,32 @@ fn plain(json: &mut JsonWriter, mut nodes: Vec<Node>, kept: impl Fn(&str) -> Opt
         json.end_map();
     }
     json.end_list();
+}
+
+/// What a graphite-web tells another of its nodes; its spans are pairs.
+fn packed(out: &mut impl Packed, nodes: &[Node], kept: impl Fn(&str) -> Option<(i64, i64)>) {
+    out.begin_list(nodes.len());
+    for node in nodes {
+        out.begin_map(if node.leaf { 3 } else { 2 });
+        out.text("path");
+        out.text(&node.path);
+        out.text("is_leaf");
+        out.boolean(node.leaf);
+        if node.leaf {
+            let span = kept(&node.path);
+            out.text("intervals");
+            out.begin_list(usize::from(span.is_some()));
+            if let Some((start, end)) = span {
+                out.begin_list(2);
+                out.integer(start);
+                out.integer(end);
+                out.end_list();
+            }
+            out.end_list();
+        }
+        out.end_map();
+    }
+    out.end_list();
 }
 
 fn completer(json: &mut JsonWriter, nodes: &[Node], wildcards: bool) {

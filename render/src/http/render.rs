@@ -37,6 +37,10 @@ enum Format {
     Json,
     Csv,
     Raw,
+    Pickle,
+    MsgPack,
+    Dygraph,
+    Rickshaw,
     Svg,
     Png,
 }
@@ -47,9 +51,14 @@ impl Format {
             Some("json") => Format::Json,
             Some("csv") => Format::Csv,
             Some("raw") => Format::Raw,
+            Some("pickle") => Format::Pickle,
+            Some("msgpack") => Format::MsgPack,
+            Some("dygraph") => Format::Dygraph,
+            Some("rickshaw") => Format::Rickshaw,
             Some("svg") => Format::Svg,
             Some(_) => Format::Png,
             None if params.has("rawData") => Format::Raw,
+            None if params.has("pickle") => Format::Pickle,
             None => Format::Png,
         }
     }
@@ -110,11 +119,11 @@ impl Ask {
         let mut series = query::answer(source, &request)?.series;
         match &self.picture {
             Some(picture) => self.draw(&series, picture),
-            None => Ok(self.encode(&mut series)),
+            None => self.encode(&mut series, app.limits.query.points),
         }
     }
 
-    fn encode(&self, series: &mut [Series]) -> (&'static str, Vec<u8>) {
+    fn encode(&self, series: &mut [Series], points_max: u64) -> Result<(&'static str, Vec<u8>), Error> {
         let (kind, text) = match self.format {
             Format::Json => {
                 // With both, graphite-web consolidates and keeps the nulls.
@@ -124,10 +133,20 @@ impl Ask {
                 }
                 self.called("application/json", encode::json::encode(series, nulls, self.layout))
             }
+            Format::Dygraph => {
+                let rows = encode::dygraph::encode(series, points_max).ok_or_else(|| {
+                    let why = format!("a table of these series has more cells than points allows ({points_max})");
+                    Error::BadRequest(why)
+                })?;
+                self.called("application/json", rows)
+            }
+            Format::Rickshaw => self.called("application/json", encode::rickshaw::encode(series, self.layout)),
             Format::Csv => ("text/csv", encode::csv::encode(series, &self.span.zone)),
+            Format::Pickle => return Ok(("application/pickle", encode::packed::pickle(series))),
+            Format::MsgPack => return Ok(("application/x-msgpack", encode::packed::msgpack(series))),
             Format::Raw | Format::Svg | Format::Png => ("text/plain", encode::raw::encode(series)),
         };
-        (kind, text.into_bytes())
+        Ok((kind, text.into_bytes()))
     }
 
     fn draw(&self, series: &[Series], picture: &Picture) -> Result<(&'static str, Vec<u8>), Error> {

@@ -86,15 +86,20 @@ pub fn listing(params: &Params, headers: &HeaderMap, write: impl FnOnce(&mut Jso
     let mut json = JsonWriter::new(if exact { Charset::Ascii } else { Charset::Utf8 }, layout(params));
     write(&mut json);
     let body = json.finish();
-    let mut reply = match callback {
-        Some(callback) => text("text/javascript; charset=utf-8", callback.call(&body)),
-        None if exact => text("application/json", body),
-        None => text("application/json;charset=utf-8", body),
-    };
+    Ok(match callback {
+        Some(callback) => unkept("text/javascript; charset=utf-8", callback.call(&body)),
+        None if exact => unkept("application/json", body),
+        None => unkept("application/json;charset=utf-8", body),
+    })
+}
+
+/// A body with its type that nobody may keep, 200.
+pub fn unkept(content_type: &'static str, body: impl Into<axum::body::Body>) -> Response {
+    let mut reply = text(content_type, body);
     let headers = reply.headers_mut();
     headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    Ok(reply)
+    reply
 }
 
 /// `pretty=` with any value.

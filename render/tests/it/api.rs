@@ -2,6 +2,7 @@
 
 use crate::ask::{app, get, get_with, post};
 use crate::scripted::Scripted;
+use crate::unpack;
 use render::app::{Health, Limits};
 use std::sync::Arc;
 
@@ -143,6 +144,39 @@ async fn names_are_found() {
     assert!(utf8.text().contains("\"ü.d\""));
     assert_eq!(get(&app, "/metrics/find").await.status, 400);
     assert_eq!(get(&app, "/metrics/find?query=a&format=x").await.text(), "Invalid value for 'format' parameter\n");
+}
+
+#[tokio::test]
+async fn nodes_are_told_to_another_graphite_web() {
+    let app = app(two());
+    let expected = serde_json::json!([
+        {"path": "a.b", "is_leaf": true, "intervals": [[1_711_982_243, 1_712_068_643]]},
+        {"path": "a.c", "is_leaf": true, "intervals": [[1_711_982_243, 1_712_068_643]]},
+    ]);
+    let pickle = get(&app, "/metrics/find?query=a.*&format=pickle").await;
+    assert_eq!(pickle.header("content-type"), "application/pickle");
+    assert_eq!(unpack::pickle(&pickle.body).unwrap(), expected);
+    let msgpack = get(&app, "/metrics/find?query=a.*&format=msgpack").await;
+    assert_eq!(msgpack.header("content-type"), "application/x-msgpack");
+    assert_eq!(unpack::msgpack(&msgpack.body).unwrap(), expected);
+    let branch = get(&app, "/metrics/find?query=*&format=pickle").await;
+    let branches = serde_json::json!([{"path": "a", "is_leaf": false}, {"path": "ü", "is_leaf": false}]);
+    assert_eq!(unpack::pickle(&branch.body).unwrap(), branches);
+}
+
+#[tokio::test]
+async fn series_without_a_common_time_share_a_dygraph_table() {
+    let mut app = app(two());
+    let address = format!("/render?target=a.c&target=constantLine(7)&format=dygraph&jsonp=cb&{LAST_30S}");
+    let reply = get(&app, &address).await;
+    assert_eq!(
+        reply.text(),
+        "cb({\"labels\" : [\"Time\", \"a.c\", \"7.0\"], \"data\" : [[1712068613000, null, 7.0], [1712068620000, 2.5, null], \
+         [1712068628000, null, 7.0], [1712068630000, 2.5, null], [1712068640000, 2.5, null], [1712068643000, null, 7.0]]})"
+    );
+    app.limits.query.points = 11;
+    let wide = get(&app, &address).await;
+    assert!(wide.status == 400 && wide.text().contains("points"), "{}", wide.text());
 }
 
 #[tokio::test]

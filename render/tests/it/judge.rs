@@ -1,6 +1,7 @@
 //! Whether an answer is the recorded one: the rules of compare_render.py.
 
 use crate::recorded::Answer;
+use crate::unpack;
 use serde_json::Value;
 
 type Outcome = Result<(), String>;
@@ -34,6 +35,8 @@ pub fn judge(case: &Value, answer: &Answer) -> Outcome {
             equal("callback", &wanted.0, &given.0)?;
             deep(&json(wanted.1)?, &json(given.1)?, "")
         }
+        "pickle" => deep(&expect["value"], &unpack::pickle(&answer.body)?, ""),
+        "msgpack" => deep(&expect["value"], &unpack::msgpack(&answer.body)?, ""),
         "text" => equal("body", wanted, given.trim_end()),
         "version" => {
             if given.starts_with("1.") {
@@ -55,9 +58,9 @@ pub fn judge(case: &Value, answer: &Answer) -> Outcome {
     }
 }
 
-/// Python reads `1e9999` as an infinity; here it becomes a number that occurs nowhere else.
+/// Python reads `1e9999` and `Infinity` as an infinity; here it becomes a number that occurs nowhere else.
 fn json(text: &str) -> Result<Value, String> {
-    let bounded = text.replace("1e9999", "1.5e308");
+    let bounded = text.replace("Infinity", "1e9999").replace("1e9999", "1.5e308");
     serde_json::from_str(&bounded).map_err(|error| format!("{error} in {text:.160}"))
 }
 

@@ -9,6 +9,8 @@ mod draw;
 mod hostile;
 mod imported;
 mod judge;
+mod packed;
 mod page;
 mod recorded;
 mod scripted;
+mod unpack;
