@@ -3,6 +3,7 @@
 
 use query::{Source, SourceError};
 use tsdb::Store;
+use tsdb::index::{TagAnswer, TagQuestion};
 
 /// A [`Source`] with a list of everything in it.
 pub trait Catalogue: Source {
@@ -11,10 +12,36 @@ pub trait Catalogue: Source {
     /// # Errors
     /// When the names cannot be read.
     fn leaves(&self) -> Result<Vec<String>, SourceError>;
+
+    /// Which tags and values there are.
+    ///
+    /// # Errors
+    /// An expression or filter asks for too much, or there are no tags here.
+    fn tags(&self, _question: &TagQuestion) -> Result<TagAnswer, SourceError> {
+        Err(SourceError::Refused("there are no tags here".to_owned()))
+    }
+
+    /// Says that points of a series will come, and what its name is once it is canonical. A store may then know the name
+    /// before the first point; none is shown before that.
+    ///
+    /// # Errors
+    /// No series can have that name, there are as many as may be, or none may be announced here.
+    fn announce(&self, _name: &str) -> Result<String, SourceError> {
+        Err(SourceError::Refused("no series can be announced here".to_owned()))
+    }
 }
 
 impl<S: Store> Catalogue for S {
     fn leaves(&self) -> Result<Vec<String>, SourceError> {
         Store::leaves(self).map_err(SourceError::from)
+    }
+
+    fn tags(&self, question: &TagQuestion) -> Result<TagAnswer, SourceError> {
+        Ok(Store::tags(self, question)?)
+    }
+
+    fn announce(&self, name: &str) -> Result<String, SourceError> {
+        let series = self.resolve(name)?;
+        Ok(self.name(series).map_or_else(|| name.to_owned(), |name| name.to_string()))
     }
 }

@@ -5,7 +5,7 @@
 use crate::catalogue::SeriesId;
 use crate::counters::Counts;
 use crate::error::Error;
-use crate::index::TagExpression;
+use crate::index::{TagAnswer, TagExpression, TagQuestion};
 use crate::retention::Archive;
 use crate::sketch::{Sketch, SketchKind};
 use crate::time::{Step, Timestamp, Window};
@@ -66,6 +66,14 @@ pub trait Store: Send + Sync {
     /// Every expression lets a series without its tag pass, a pattern takes too long, or there are more names than the
     /// limits allow.
     fn tagged(&self, _expressions: &[TagExpression]) -> Result<Vec<String>, Error> {
+        Err(Error::TagExpression { why: "this store does not search by tags".to_owned() })
+    }
+
+    /// Which tags and values there are. Stores that keep no tags refuse.
+    ///
+    /// # Errors
+    /// As [`Store::tagged`].
+    fn tags(&self, _question: &TagQuestion) -> Result<TagAnswer, Error> {
         Err(Error::TagExpression { why: "this store does not search by tags".to_owned() })
     }
 
@@ -164,6 +172,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn tagged(&self, expressions: &[TagExpression]) -> Result<Vec<String>, Error> {
         S::tagged(self, expressions)
+    }
+
+    fn tags(&self, question: &TagQuestion) -> Result<TagAnswer, Error> {
+        S::tags(self, question)
     }
 
     fn archives(&self, name: &str) -> Result<Option<Vec<Archive>>, Error> {

@@ -106,6 +106,12 @@ impl JsonWriter {
         self.text.push_str(if value { "true" } else { "false" });
     }
 
+    /// `null`.
+    pub fn null(&mut self) {
+        self.separate();
+        self.text.push_str("null");
+    }
+
     fn begin(&mut self, bracket: char) {
         self.separate();
         self.text.push(bracket);

@@ -14,13 +14,14 @@ mod picture;
 mod render;
 mod reply;
 mod state;
+mod tags;
 mod times;
 mod workers;
 
 use crate::app::App;
 use axum::Router;
 use axum::middleware::map_response;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -42,13 +43,21 @@ struct Serving {
 /// The whole API.
 pub fn router(app: App) -> Router {
     let workers = Workers::new(app.limits.concurrent_requests, app.limits.waiting_requests);
-    let routes: [(&str, MethodRouter<Arc<Serving>>); 9] = [
+    let routes: [(&str, MethodRouter<Arc<Serving>>); 17] = [
         ("/explore", get(pages::explore)),
         ("/render", get(render::render).post(render::render)),
         ("/metrics", get(find::find).post(find::find)),
         ("/metrics/find", get(find::find).post(find::find)),
         ("/metrics/expand", get(find::expand).post(find::expand)),
         ("/metrics/index.json", get(find::index).post(find::index)),
+        ("/tags", get(tags::list)),
+        ("/tags/{tag}", get(tags::detail)),
+        ("/tags/autoComplete/tags", get(tags::complete_tags).post(tags::complete_tags)),
+        ("/tags/autoComplete/values", get(tags::complete_values).post(tags::complete_values)),
+        ("/tags/findSeries", get(tags::find_series).post(tags::find_series)),
+        ("/tags/tagSeries", post(tags::announce)),
+        ("/tags/delSeries", post(tags::forget)),
+        ("/tags/tagMultiSeries", post(tags::announce_many)),
         ("/version", get(state::version)),
         ("/healthz", get(state::health)),
         ("/api/v1/suggest", get(pages::suggest)),

@@ -55,10 +55,15 @@ impl Params {
         self.last(name).is_some()
     }
 
-    /// The targets: every `target`, or else every `target[]`, as jQuery and PHP spell a list.
+    /// The targets.
     pub fn targets(&self) -> Vec<String> {
-        let name = if self.has("target") { "target" } else { "target[]" };
-        self.all(name).map(str::to_owned).collect()
+        self.list("target")
+    }
+
+    /// Every value of a name, or else of `name[]`, as jQuery and PHP spell a list.
+    pub fn list(&self, name: &str) -> Vec<String> {
+        let bracketed = format!("{name}[]");
+        self.all(if self.has(name) { name } else { &bracketed }).map(str::to_owned).collect()
     }
 
     /// A whole number, or `default` when the name does not occur.

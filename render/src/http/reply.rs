@@ -33,6 +33,7 @@ impl Error {
             return "kymo could not answer this; its log says why".to_owned();
         }
         match self {
+            Error::Names(error) => error.to_string(),
             Error::Query(error) => {
                 let caret = error.caret().map(|lines| format!("\n\n{lines}")).unwrap_or_default();
                 format!("{error}{caret}")
@@ -54,6 +55,22 @@ impl IntoResponse for Error {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             reply.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        reply
+    }
+}
+
+impl Error {
+    /// The refusal as `{"error": "…"}`, which is how the parts of the API answer whose every answer is JSON.
+    pub fn as_json(self) -> Response {
+        let mut json = JsonWriter::new(Charset::Ascii, Layout::Line);
+        json.begin_map();
+        json.key("error");
+        json.string(&self.message());
+        json.end_map();
+        let mut reply = self.into_response();
+        reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        reply.headers_mut().remove(header::CONTENT_LENGTH);
+        *reply.body_mut() = json.finish().into();
         reply
     }
 }

@@ -13,4 +13,5 @@ mod packed;
 mod page;
 mod recorded;
 mod scripted;
+mod tags;
 mod unpack;

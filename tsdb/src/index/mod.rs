@@ -12,6 +12,7 @@ mod checkpoint;
 mod dictionary;
 mod expression;
 mod matching;
+mod question;
 mod roll;
 mod shown;
 mod sketched;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use crate::find::Bounds;
 pub use expression::TagExpression;
+pub use question::{TagAnswer, TagQuestion};
 pub use tags::TagValue;
 
 use crate::catalogue::SeriesId;

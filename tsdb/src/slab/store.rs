@@ -25,7 +25,7 @@ use crate::catalogue::SeriesId;
 use crate::counters::{Counters, Counts};
 use crate::error::Error;
 use crate::find::Bounds;
-use crate::index::{Index, TagExpression};
+use crate::index::{Index, TagAnswer, TagExpression, TagQuestion};
 use crate::lock::FolderLock;
 use crate::name::{NameError, canonical, clip};
 use crate::retention::Archive;
@@ -390,6 +390,10 @@ impl Store for SlabStore {
 
     fn tagged(&self, expressions: &[TagExpression]) -> Result<Vec<String>, Error> {
         self.index.tagged(expressions)
+    }
+
+    fn tags(&self, question: &TagQuestion) -> Result<TagAnswer, Error> {
+        self.index.answer(question)
     }
 
     fn archives(&self, name: &str) -> Result<Option<Vec<Archive>>, Error> {

@@ -11,7 +11,7 @@ use crate::catalogue::{Catalogue, SeriesId};
 use crate::counters::{Counters, Counts};
 use crate::error::Error;
 use crate::find::Bounds;
-use crate::index::{Index, TagExpression};
+use crate::index::{Index, TagAnswer, TagExpression, TagQuestion};
 use crate::lock::FolderLock;
 use crate::name::{NameError, Place, canonical, clip, tagged_of_leaf};
 use crate::retention::Archive;
@@ -146,6 +146,21 @@ impl WhisperStore {
         Ok(None)
     }
 
+    /// The tagged series. Their names are read off the tree at every question: other programs write to it too. A series that
+    /// lies under its hash is known by what was resolved since the store was opened.
+    fn tagged_index(&self) -> Result<Index, Error> {
+        let bounds = Bounds { expansions: self.limits.expansions, nodes: self.limits.nodes };
+        let index = Index::new(self.limits.series, bounds);
+        let files = self.tree().find("_tagged.*.*.*")?.into_iter().filter(|node| node.leaf);
+        let files = files.filter_map(|node| tagged_of_leaf(node.path.splitn(4, '.').last()?));
+        let ids = (0..self.catalogue.len()).filter_map(|id| u32::try_from(id).ok());
+        let resolved = ids.filter_map(|id| self.catalogue.name(SeriesId(id))).filter(|name| name.contains(';'));
+        for name in files.chain(resolved.map(|name| name.to_string())) {
+            index.show(index.resolve(&name)?);
+        }
+        Ok(index)
+    }
+
     /// Keeps the error of a file for the status page.
     fn remember(&self, error: &Error, path: &Path) {
         let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
@@ -200,19 +215,12 @@ impl Store for WhisperStore {
         self.tree().leaves()
     }
 
-    /// The names are read off the tree at every question: other programs write to it too. A series that lies under its hash
-    /// is known by what was resolved since the store was opened.
     fn tagged(&self, expressions: &[TagExpression]) -> Result<Vec<String>, Error> {
-        let bounds = Bounds { expansions: self.limits.expansions, nodes: self.limits.nodes };
-        let index = Index::new(self.limits.series, bounds);
-        let files = self.tree().find("_tagged.*.*.*")?.into_iter().filter(|node| node.leaf);
-        let files = files.filter_map(|node| tagged_of_leaf(node.path.splitn(4, '.').last()?));
-        let ids = (0..self.catalogue.len()).filter_map(|id| u32::try_from(id).ok());
-        let resolved = ids.filter_map(|id| self.catalogue.name(SeriesId(id))).filter(|name| name.contains(';'));
-        for name in files.chain(resolved.map(|name| name.to_string())) {
-            index.show(index.resolve(&name)?);
-        }
-        index.tagged(expressions)
+        self.tagged_index()?.tagged(expressions)
+    }
+
+    fn tags(&self, question: &TagQuestion) -> Result<TagAnswer, Error> {
+        self.tagged_index()?.answer(question)
     }
 
     fn archives(&self, name: &str) -> Result<Option<Vec<Archive>>, Error> {
