@@ -40,6 +40,9 @@ pub enum Error {
     /// A worker panicked or was stopped; the details are in the log.
     #[error("answer the request")]
     Worker(#[source] tokio::task::JoinError),
+    /// No function of this name.
+    #[error("Function not found: {0}")]
+    NoFunction(String),
     /// No page or file of this name.
     #[error("there is nothing here")]
     NotFound,

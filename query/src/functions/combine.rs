@@ -66,7 +66,7 @@ pub const ALL: &[Function] = &[
         "powSeries",
         Group::Combine,
         "The first series to the power of the second, and that to the power of the next, step by step.",
-        &[Param::SERIES_LISTS],
+        &[Param::new("seriesList", Takes::Series).multiple()],
         Body::Lists(|run, args, lists| power(run, args, &lists)),
     ),
     fold("rangeOfSeries", "The largest value of all series less the smallest, step by step.", Aggregation::Range),

@@ -5,6 +5,7 @@
 
 mod asset;
 mod find;
+mod functions;
 mod names;
 mod overview;
 mod pages;
@@ -43,13 +44,15 @@ struct Serving {
 /// The whole API.
 pub fn router(app: App) -> Router {
     let workers = Workers::new(app.limits.concurrent_requests, app.limits.waiting_requests);
-    let routes: [(&str, MethodRouter<Arc<Serving>>); 17] = [
+    let routes: [(&str, MethodRouter<Arc<Serving>>); 19] = [
         ("/explore", get(pages::explore)),
         ("/render", get(render::render).post(render::render)),
         ("/metrics", get(find::find).post(find::find)),
         ("/metrics/find", get(find::find).post(find::find)),
         ("/metrics/expand", get(find::expand).post(find::expand)),
         ("/metrics/index.json", get(find::index).post(find::index)),
+        ("/functions", get(functions::list)),
+        ("/functions/{name}", get(functions::detail)),
         ("/tags", get(tags::list)),
         ("/tags/{tag}", get(tags::detail)),
         ("/tags/autoComplete/tags", get(tags::complete_tags).post(tags::complete_tags)),

@@ -20,7 +20,7 @@ impl Error {
             Error::Query(error) if error.is_client_error() => StatusCode::BAD_REQUEST,
             Error::Draw(error) if error.is_client_error() => StatusCode::BAD_REQUEST,
             Error::Names(query::SourceError::Refused(_)) => StatusCode::BAD_REQUEST,
-            Error::NotFound => StatusCode::NOT_FOUND,
+            Error::NotFound | Error::NoFunction(_) => StatusCode::NOT_FOUND,
             Error::BodyTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Error::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Error::Query(_) | Error::Draw(_) | Error::Names(_) | Error::Worker(_) => StatusCode::INTERNAL_SERVER_ERROR,

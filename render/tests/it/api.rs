@@ -180,6 +180,26 @@ async fn series_without_a_common_time_share_a_dygraph_table() {
 }
 
 #[tokio::test]
+async fn functions_are_told_as_editors_read_them() {
+    let app = app(two());
+    let of =
+        async |address: &str| -> serde_json::Value { serde_json::from_str(get(&app, address).await.text()).unwrap() };
+    let scale = of("/functions/scale").await;
+    assert_eq!((&scale["function"], &scale["group"]), (&"scale(seriesList, factor)".into(), &"Transform".into()));
+    let all = of("/functions/").await;
+    assert_eq!(all["scale"], scale);
+    // An alias is a function of its own to an editor.
+    assert_eq!((&all["sum"]["name"], &all["sum"]["params"]), (&"sum".into(), &all["sumSeries"]["params"]));
+    let grouped = of("/functions?grouped=true&group=Transform").await;
+    assert_eq!(grouped.as_object().unwrap().keys().collect::<Vec<_>>(), ["Transform"]);
+    assert_eq!(grouped["Transform"]["scale"], scale);
+    assert_eq!(of("/functions?group=nosuch").await, serde_json::json!({}));
+    let unknown = get(&app, "/functions/nosuch").await;
+    assert_eq!((unknown.status.as_u16(), unknown.text()), (404, "{\"error\": \"Function not found: nosuch\"}"));
+    assert_eq!(post(&app, "/functions", "").await.status, 405);
+}
+
+#[tokio::test]
 async fn state_is_told() {
     let mut app = app(two());
     assert_eq!(get(&app, "/version/").await.text(), "1.1.10\n");

@@ -38,6 +38,13 @@ pub fn judge(case: &Value, answer: &Answer) -> Outcome {
         "pickle" => deep(&expect["value"], &unpack::pickle(&answer.body)?, ""),
         "msgpack" => deep(&expect["value"], &unpack::msgpack(&answer.body)?, ""),
         "status" => Ok(()),
+        "function1" => function(&json(wanted)?, &table(&given)?),
+        "functions" => functions(&json(wanted)?, &table(&given)?),
+        "functionsgrouped" => {
+            let (wanted, given) = (json(wanted)?, table(&given)?);
+            let groups = wanted.as_object().ok_or("no groups")?;
+            groups.iter().try_for_each(|(group, wanted)| functions(wanted, &given[group]))
+        }
         "tagjson" => {
             let (mut wanted, mut given) = (json(wanted)?, json(&given)?);
             without_ids(&mut wanted);
@@ -110,6 +117,33 @@ fn series(wanted: &Value, given: &Value, with_values: bool) -> Outcome {
             values(&w["target"].to_string(), &floats(w), &floats(g))?;
         }
         equal("tags", &w["tags"], &g["tags"])?;
+    }
+    Ok(())
+}
+
+/// A table of functions as it was recorded: with the infinities among the defaults as words.
+fn table(given: &str) -> Result<Value, String> {
+    json(&given.replace("1e9999", "\"inf\""))
+}
+
+/// Those that are not there yet are the table's concern; what is there is told as graphite-web tells it.
+fn functions(wanted: &Value, given: &Value) -> Outcome {
+    let told = wanted.as_object().ok_or("no map")?.iter().filter(|(name, _)| query::functions::lookup(name).is_some());
+    let otherwise =
+        told.filter_map(|(name, wanted)| Some(format!("{name}: {}", function(wanted, &given[name]).err()?)));
+    let otherwise: Vec<String> = otherwise.collect();
+    if otherwise.is_empty() { Ok(()) } else { Err(otherwise.join("; ")) }
+}
+
+fn function(wanted: &Value, given: &Value) -> Outcome {
+    for key in ["name", "group", "params"] {
+        let (mut wanted, mut given) = (wanted[key].clone(), given[key].clone());
+        for params in [&mut wanted, &mut given] {
+            for param in params.as_array_mut().into_iter().flatten() {
+                param.as_object_mut().ok_or("no parameter")?.remove("suggestions");
+            }
+        }
+        deep(&wanted, &given, key)?;
     }
     Ok(())
 }

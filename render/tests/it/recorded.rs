@@ -14,10 +14,13 @@ use std::sync::Arc;
 use tsdb::{Timestamp, WhisperStore};
 
 /// The areas that this crate answers for; the others are query's, and tested there.
-const AREAS: [&str; 11] =
-    ["tags", "find", "expand", "index", "format", "error", "image", "grafana", "misc", "time", "points"];
+const AREAS: [&str; 12] =
+    ["functions", "tags", "find", "expand", "index", "format", "error", "image", "grafana", "misc", "time", "points"];
 /// How an answer is compared; the formats that are missing here are not served yet.
-const COMPARED: [&str; 18] = [
+const COMPARED: [&str; 21] = [
+    "functions",
+    "functionsgrouped",
+    "function1",
     "tagjson",
     "status",
     "render",
@@ -94,7 +97,7 @@ fn params(case: &Value, key: &str) -> Vec<(String, String)> {
 
 fn is_served(case: &Value) -> bool {
     let path = text(case, "path");
-    let here = ["/render", "/metrics", "/version", "/tags"].iter().any(|served| path.starts_with(served));
+    let here = ["/render", "/metrics", "/version", "/tags", "/functions"].iter().any(|served| path.starts_with(served));
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let known = |before: &str| {
         let name = before.trim_end().rsplit(|c| !is_word(c)).next().unwrap();
@@ -110,7 +113,11 @@ fn is_served(case: &Value) -> bool {
         "format" => value == "pdf",
         _ => name.starts_with("template"),
     };
-    here && built && COMPARED.contains(&text(case, "cmp")) && !params.iter().any(|(name, value)| later(name, value))
+    let told = path.strip_prefix("/functions/").is_none_or(|name| known(name) || name == "nosuch");
+    here && told
+        && built
+        && COMPARED.contains(&text(case, "cmp"))
+        && !params.iter().any(|(name, value)| later(name, value))
 }
 
 /// An answer as it came over the socket.
