@@ -1,7 +1,7 @@
 //! Writes JSON as Python's `json.dumps` does: `", "` and `": "` between items, `\uXXXX` for what is not ASCII, floats by
 //! [`python_float`]. serde_json cannot say `1e9999`, which is how graphite-web spells an infinity.
 
-use super::python_float;
+use super::{digits, python_float};
 use std::fmt::Write;
 
 /// How characters beyond ASCII are written.
@@ -86,7 +86,7 @@ impl JsonWriter {
     /// A whole number.
     pub fn integer(&mut self, value: i64) {
         self.separate();
-        write!(self.text, "{value}").expect("a String takes every write");
+        digits::push_signed(&mut self.text, value);
     }
 
     /// A float; NaN (and so a gap) is `null`, an infinity `1e9999`, which every reader turns back into one.

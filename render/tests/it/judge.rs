@@ -24,6 +24,12 @@ pub fn judge(case: &Value, answer: &Answer) -> Outcome {
     if !expect["image"].is_null() {
         return image(expect, answer);
     }
+    body(case, answer)
+}
+
+fn body(case: &Value, answer: &Answer) -> Outcome {
+    let expect = &case["expect"];
+    let given = String::from_utf8_lossy(&answer.body);
     let wanted = expect["body"].as_str().unwrap_or("");
     match case["cmp"].as_str().unwrap() {
         "render" => series(&json(wanted)?, &json(&given)?, true),
