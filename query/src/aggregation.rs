@@ -118,6 +118,42 @@ impl Aggregation {
     }
 }
 
+/// Which value a percentile takes: one that is there, or one between two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Between {
+    /// The next one up.
+    Next,
+    /// As far between two as the rank is.
+    Interpolated,
+}
+
+/// The `n`-th percentile of those present, as graphite-web ranks them: `n/100 (count + 1)`, counted from 1. Sorts them.
+pub fn percentile(values: &mut [f64], n: f64, between: Between) -> f64 {
+    let count = partition_present(values);
+    let present = &mut values[..count];
+    present.sort_by(f64::total_cmp);
+    let Some(last) = count.checked_sub(1) else { return GAP };
+    let rank = n / 100.0 * (count + 1) as f64;
+    let whole = if between == Between::Next { rank.ceil() } else { rank.floor() };
+    let at = (whole as usize).saturating_sub(1).min(last);
+    match (between, present.get(whole as usize)) {
+        (Between::Interpolated, Some(next)) => present[at] + (rank - whole) * (next - present[at]),
+        _ => present[at],
+    }
+}
+
+/// Moves gaps to the end; how many values are in front.
+fn partition_present(values: &mut [f64]) -> usize {
+    let mut count = 0;
+    for at in 0..values.len() {
+        if !is_gap(values[at]) {
+            values.swap(count, at);
+            count += 1;
+        }
+    }
+    count
+}
+
 impl From<Consolidation> for Aggregation {
     fn from(method: Consolidation) -> Aggregation {
         match method {

@@ -13,14 +13,14 @@ use crate::limits::Limits;
 use crate::pattern::{Pattern, Template};
 
 /// An expression whose functions exist and whose arguments fit them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Bound {
     Path { expression: String, span: Span },
     Call(Call),
 }
 
 /// A call: what to do, with which values, to which inputs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub function: &'static Function,
     /// One for each parameter that takes no series.
@@ -92,7 +92,12 @@ fn assign(function: &'static Function, call: ast::Call) -> Result<Vec<Vec<Expr>>
         if !slots[at].is_empty() {
             return Err(misfit(function, format!("`{name}` is given twice"), name_span));
         }
-        slots[at].push(value);
+        let param = &function.params[at];
+        // graphite-web never reads what a keyword names, so the recorded answers are as if it had not been given.
+        let unread = param.takes == Takes::Series && param.need == Need::Optional;
+        if !unread || !matches!(value.kind, Kind::Path(_) | Kind::Call(_)) {
+            slots[at].push(value);
+        }
     }
     Ok(slots)
 }
@@ -107,9 +112,15 @@ fn series(function: &'static Function, param: &Param, expr: Expr, limits: &Limit
 fn left_out(param: &Param) -> Value {
     match param.need {
         Need::Flag(flag) => Value::Flag(flag),
+        Need::Integer(number) => Value::Integer(number),
+        Need::Number(number) => Value::Number(number),
         Need::Word(word) => match Aggregation::parse(word).filter(|_| param.takes == Takes::Aggregation) {
             Some(method) => Value::Aggregation { word: word.to_owned(), method },
-            None => Value::Text(word.to_owned()),
+            None => match param.takes {
+                Takes::Duration => duration(word).unwrap_or(Value::Absent),
+                Takes::Shift => shift(word).unwrap_or(Value::Absent),
+                _ => Value::Text(word.to_owned()),
+            },
         },
         Need::Required | Need::Optional => Value::Absent,
     }
@@ -130,6 +141,21 @@ fn literal(function: &'static Function, param: &Param, expr: &Expr, limits: &Lim
             None => Err(wrong("a number from 0 to 1")),
         },
         Takes::Integer => integer(&expr.kind).map(Value::Integer).ok_or_else(|| wrong("a whole number")),
+        Takes::IntegerOrInfinity => number(&expr.kind).map(Value::Number).ok_or_else(|| wrong("a whole number or inf")),
+        Takes::NumberAsWritten => match expr.kind {
+            Kind::Int(number) => Ok(Value::Integer(number)),
+            Kind::Float(number) => Ok(Value::Number(number)),
+            _ => Err(wrong("a number")),
+        },
+        Takes::Shift => shift(words("a quoted length of time such as \"1h\"")?).map_err(refused),
+        Takes::Date => match &expr.kind {
+            Kind::Int(secs) => Ok(Value::Text(secs.to_string())),
+            _ => words("a quoted moment").map(|text| Value::Text(text.to_owned())),
+        },
+        Takes::CalendarUnit => match &expr.kind {
+            Kind::Bool(_) => Ok(Value::Absent),
+            _ => words("a quoted unit of the calendar").map(|text| Value::Text(text.to_owned())),
+        },
         Takes::Text => words("a quoted string").map(|text| Value::Text(text.to_owned())),
         Takes::Consolidation => {
             let word = words("a quoted word such as \"sum\"")?;
@@ -201,6 +227,13 @@ fn duration(text: &str) -> Result<Value, String> {
         return Err(format!("`{text}` is no length of time"));
     }
     Ok(Value::Duration { text: text.to_owned(), secs })
+}
+
+/// Back in time unless a sign says otherwise; the sign is part of what names show.
+fn shift(text: &str) -> Result<Value, String> {
+    let text = if text.starts_with(|c: char| c.is_ascii_digit()) { format!("-{text}") } else { text.to_owned() };
+    let secs = attime::interval_secs(&text).map_err(|why| why.to_string())?;
+    if text.is_empty() { Err("a length of time is empty".to_owned()) } else { Ok(Value::Duration { text, secs }) }
 }
 
 fn misfit(function: &'static Function, reason: String, span: Span) -> Misfit {

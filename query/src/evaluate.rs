@@ -5,7 +5,7 @@ use crate::Request;
 use crate::aggregation::{Aggregation, count_present, is_enough};
 use crate::consolidate::{self, Common};
 use crate::error::{Fault, Misfit};
-use crate::functions::{Args, Body, Function, Slots, Tagging};
+use crate::functions::{Args, Body, Function, Renames, Slots, Tagging, Value};
 use crate::plan::{Fetch, Planned};
 use crate::read::Reading;
 use crate::series::{Consolidation, Series, Style};
@@ -15,12 +15,14 @@ use std::collections::BTreeMap;
 use tsdb::{GAP, is_gap};
 
 /// One run: what was read, and what may still be spent.
-pub(crate) struct Evaluation<'a> {
+pub struct Evaluation<'a> {
     request: &'a Request<'a>,
     fetches: &'a [Fetch],
     fetched: Vec<Wanted>,
     points_left: u64,
     name_bytes_left: usize,
+    /// The request's, or what `setXFilesFactor` made of it.
+    x_files_factor: f64,
 }
 
 /// A reading and how many expressions still want it.
@@ -31,28 +33,37 @@ struct Wanted {
 
 impl<'a> Evaluation<'a> {
     /// `fetched` belongs to `fetches`, one each.
-    pub fn new(request: &'a Request<'a>, fetches: &'a [Fetch], fetched: Vec<Option<Reading>>, points: u64) -> Self {
+    pub(crate) fn new(
+        request: &'a Request<'a>,
+        fetches: &'a [Fetch],
+        fetched: Vec<Option<Reading>>,
+        points: u64,
+    ) -> Self {
         let wanted = |(reading, fetch): (_, &Fetch)| Wanted { reading, uses_left: fetch.uses };
         let fetched = fetched.into_iter().zip(fetches).map(wanted).collect();
         let limits = &request.limits;
         let points_left = limits.points.saturating_sub(points);
-        Evaluation { request, fetches, fetched, points_left, name_bytes_left: limits.name_bytes }
+        let x_files_factor = request.x_files_factor;
+        Evaluation { request, fetches, fetched, points_left, name_bytes_left: limits.name_bytes, x_files_factor }
+    }
+
+    /// Which share of a row must be present, from here on.
+    pub fn x_files_factor(&mut self) -> &mut f64 {
+        &mut self.x_files_factor
     }
 
     /// The series that an expression answers.
-    pub fn run(&mut self, planned: Planned) -> Result<Vec<Series>, Misfit> {
+    pub(crate) fn run(&mut self, planned: Planned) -> Result<Vec<Series>, Misfit> {
         match planned {
             Planned::Nothing => Ok(Vec::new()),
             Planned::Path { expression, fetches } => {
                 Ok(fetches.into_iter().filter_map(|at| self.series(at, &expression)).collect())
             }
             Planned::Call { function, values, inputs, window, reach_secs, span } => {
-                let mut series = Vec::new();
-                for input in inputs {
-                    series.append(&mut self.run(input)?);
-                }
-                let args = Args { function, values: &values, window, reach_secs, limits: &self.request.limits };
-                self.call(&args, series).map_err(|fault| Misfit::new(fault, span))
+                let lists = inputs.into_iter().map(|input| self.run(input)).collect::<Result<Vec<_>, _>>()?;
+                let Request { limits, now, zone, .. } = self.request;
+                let args = Args { function, values: &values, window, reach_secs, limits, now: *now, zone };
+                self.call(&args, lists).map_err(|fault| Misfit::new(fault, span))
             }
         }
     }
@@ -73,13 +84,17 @@ impl<'a> Evaluation<'a> {
             step: slots.step,
             values: slots.values,
             consolidation: Consolidation::default(),
-            x_files_factor: self.request.x_files_factor,
+            x_files_factor: self.x_files_factor,
             style: Style::default(),
             sketches,
         })
     }
 
-    fn call(&mut self, args: &Args<'_>, mut series: Vec<Series>) -> Result<Vec<Series>, Fault> {
+    fn call(&mut self, args: &Args<'_>, mut lists: Vec<Vec<Series>>) -> Result<Vec<Series>, Fault> {
+        if let Body::Lists(kernel) = args.function.body {
+            return kernel(self, args, lists);
+        }
+        let mut series = if lists.len() == 1 { lists.swap_remove(0) } else { lists.into_iter().flatten().collect() };
         match args.function.body {
             Body::Points(kernel) => {
                 for series in &mut series {
@@ -127,6 +142,8 @@ impl<'a> Evaluation<'a> {
                 }
                 Ok(series)
             }
+            // Dealt with above.
+            Body::Lists(_) => Ok(series),
         }
     }
 
@@ -143,7 +160,7 @@ impl<'a> Evaluation<'a> {
             Folding::Values(method) => {
                 let rows: Vec<Cow<'_, [f64]>> =
                     series.iter().map(|series| consolidate::to_step(series, step)).collect();
-                (folded(method, &rows, self.request.x_files_factor), None)
+                (folded(method, &rows, self.x_files_factor), None)
             }
             Folding::Sketches => {
                 let merged = sketches::merge(series, (start, end, step));
@@ -157,7 +174,7 @@ impl<'a> Evaluation<'a> {
         let name = format!("{}({})", function.name, path_expressions(series));
         self.spend_name(name.len())?;
         let tags = folded_tags(function, series, &name);
-        let x_files_factor = self.request.x_files_factor;
+        let x_files_factor = self.x_files_factor;
         let (consolidation, style) = (Consolidation::default(), Style::default());
         let path_expression = name.clone();
         Ok(vec![Series {
@@ -175,22 +192,61 @@ impl<'a> Evaluation<'a> {
         }])
     }
 
-    /// Name and tags of a series that went through a function.
-    fn wrap(&mut self, args: &Args<'_>, series: &mut Series) -> Result<(), Fault> {
-        let function = args.function;
-        let mut name = format!("{}({}", function.name, series.name);
-        for text in function.naming.shown.iter().filter_map(|param| args.value(param).in_name()) {
-            name.push_str(function.naming.separator);
-            name.push_str(&text);
-        }
-        name.push(')');
+    /// Values in the place of a series' own, at other times.
+    pub(crate) fn replace(&mut self, series: &mut Series, slots: Slots) -> Result<(), Fault> {
+        self.spend_points(slots.values.len())?;
+        replace(series, slots);
+        Ok(())
+    }
+
+    /// A series that no store has.
+    pub(crate) fn computed(&mut self, name: String, at: Common, values: Vec<f64>) -> Result<Series, Fault> {
+        self.spend_points(values.len())?;
         self.spend_name(name.len())?;
-        series.path_expression.clone_from(&name);
+        Ok(Series {
+            path_expression: name.clone(),
+            tags: tags_of(&name),
+            name,
+            start: at.start,
+            end: at.end,
+            step: at.step,
+            values,
+            consolidation: Consolidation::default(),
+            x_files_factor: self.x_files_factor,
+            style: Style::default(),
+            sketches: None,
+        })
+    }
+
+    /// Another name for a series, charged.
+    pub(crate) fn rename(&mut self, series: &mut Series, name: String) -> Result<(), Fault> {
+        self.spend_name(name.len())?;
         series.name = name;
+        Ok(())
+    }
+
+    /// Name and tags of a series that went through a function.
+    pub(crate) fn wrap(&mut self, args: &Args<'_>, series: &mut Series) -> Result<(), Fault> {
+        let function = args.function;
+        if function.naming.renames != Renames::Nothing {
+            let name = composed(args, &series.name);
+            if function.naming.renames == Renames::NameAndPath {
+                series.path_expression.clone_from(&name);
+            }
+            self.rename(series, name)?;
+        }
         match function.tagging {
             Tagging::Flag => drop(series.tags.insert(function.name.to_owned(), "1".to_owned())),
             Tagging::Params(tags) => {
                 series.tags.extend(tags.iter().map(|(tag, param)| ((*tag).to_owned(), args.value(param).in_tag())));
+            }
+            Tagging::ParamOr(tag, param, word) => {
+                let value = args.value(param);
+                let value = if matches!(value, Value::Absent) { word.to_owned() } else { value.in_tag() };
+                series.tags.insert(tag.to_owned(), value);
+            }
+            Tagging::Words(tags) => {
+                series.tags.extend(tags.iter().map(|(tag, word)| ((*tag).to_owned(), (*word).to_owned())));
             }
         }
         Ok(())
@@ -220,7 +276,22 @@ enum Folding {
     Sketches,
 }
 
-fn argument(function: &'static Function, reason: String) -> Fault {
+/// What an output series is called, of an input's name.
+fn composed(args: &Args<'_>, input: &str) -> String {
+    let function = args.function;
+    if let Some(composed) = function.composed {
+        return composed(args, input);
+    }
+    let mut name = format!("{}({input}", function.name);
+    for text in function.naming.shown.iter().filter_map(|param| args.value(param).in_name()) {
+        name.push_str(function.naming.separator);
+        name.push_str(&text);
+    }
+    name.push(')');
+    name
+}
+
+pub(crate) fn argument(function: &'static Function, reason: String) -> Fault {
     Fault::Argument { function: function.name, reason }
 }
 

@@ -10,7 +10,7 @@ use crate::aggregation::Aggregation;
 use crate::bind::{Bound, Call};
 use crate::consolidate::lcm;
 use crate::error::{Error, Fault, Misfit, SourceError, Span};
-use crate::functions::{Args, Body, Function, Value};
+use crate::functions::{Again, Args, Body, Function, Value};
 use crate::source::{Archive, Source};
 use crate::{Cost, Note, Request};
 use std::collections::{BTreeSet, HashMap};
@@ -104,6 +104,8 @@ pub(crate) struct Planner<'a> {
     /// Points of all uses together, which the limit counts.
     pub points_wanted: u64,
     pub notes: Vec<Note>,
+    /// Expressions planned; one that is read again counts again.
+    expressions: u64,
 }
 
 impl<'a> Planner<'a> {
@@ -121,6 +123,7 @@ impl<'a> Planner<'a> {
             cost,
             points_wanted: 0,
             notes,
+            expressions: 0,
         }
     }
 
@@ -135,6 +138,19 @@ impl<'a> Planner<'a> {
             Bound::Path { expression, span } => return self.path(expression, span, window, wants),
             Bound::Call(call) => call,
         };
+        self.expressions += 1;
+        self.check(
+            "series",
+            self.request.limits.series as u64,
+            self.expressions,
+            "calls, each time that one is read",
+            span,
+        )?;
+        if let Some(again) = function.again {
+            let again = again(&self.args(function, &values, window)).map_err(|fault| Misfit::new(fault, span))?;
+            let inputs = self.again(inputs, again, window)?;
+            return Ok(Planned::Call { function, values, inputs, window, reach_secs: 0, span });
+        }
         let mut inner = window;
         if let Some(reach) = function.window {
             let steps = self.steps_of_all(&inputs, window)?;
@@ -153,6 +169,33 @@ impl<'a> Planner<'a> {
         }
         let inputs = inputs.into_iter().map(|input| self.plan(input, inner, wants)).collect::<Result<_, _>>()?;
         Ok(Planned::Call { function, values, inputs, window, reach_secs, span })
+    }
+
+    /// The lists of a function that has its first one evaluated for several windows.
+    fn again(&mut self, mut inputs: Vec<Bound>, again: Again, window: Window) -> Result<Vec<Planned>, Misfit> {
+        if inputs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let first = inputs.remove(0);
+        let mut planned = Vec::new();
+        if again.own {
+            planned.push(self.plan(first.clone(), window, Wants::Values)?);
+        }
+        if !again.windows.is_empty() {
+            let first = self.without_pipes(first);
+            for mut window in again.windows {
+                window.from = window.from.max(EARLIEST);
+                window.until = window.until.max(EARLIEST);
+                planned.push(match window.from <= window.until {
+                    true => self.plan(first.clone(), window, Wants::Values)?,
+                    false => Planned::Nothing,
+                });
+            }
+        }
+        for input in inputs {
+            planned.push(self.plan(input, window, Wants::Values)?);
+        }
+        Ok(planned)
     }
 
     /// graphite-web evaluates the input of a function that reaches back a second time, and by then it has used up the
@@ -174,7 +217,8 @@ impl<'a> Planner<'a> {
     }
 
     fn args<'b>(&'b self, function: &'static Function, values: &'b [Value], window: Window) -> Args<'b> {
-        Args { function, values, window, reach_secs: 0, limits: &self.request.limits }
+        let Request { limits, now, zone, .. } = self.request;
+        Args { function, values, window, reach_secs: 0, limits, now: *now, zone }
     }
 
     fn path(&mut self, expression: String, span: Span, window: Window, wants: Wants) -> Result<Planned, Misfit> {

@@ -69,4 +69,6 @@ pub struct Style {
     pub second_y_axis: bool,
     /// Drawn on top of the series before it.
     pub stacked: bool,
+    /// Not drawn, though what is stacked on it begins where it ends.
+    pub invisible: bool,
 }

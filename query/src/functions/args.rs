@@ -5,7 +5,8 @@ use crate::aggregation::Aggregation;
 use crate::limits::Limits;
 use crate::pattern::{Pattern, Template};
 use crate::python;
-use tsdb::Window;
+use jiff::tz::TimeZone;
+use tsdb::{Timestamp, Window};
 
 /// One argument, checked.
 #[derive(Clone, Debug)]
@@ -85,6 +86,10 @@ pub struct Args<'a> {
     pub reach_secs: i64,
     /// The request's limits.
     pub limits: &'a Limits,
+    /// The moment that counts as now.
+    pub now: Timestamp,
+    /// The request's calendar.
+    pub zone: &'a TimeZone,
 }
 
 /// The accessors take what the parameter's [`Takes`] promises; binding has seen to it, so a mismatch is a mistake in
@@ -124,6 +129,34 @@ impl Args<'_> {
     pub fn integer(&self, name: &str) -> i64 {
         let Value::Integer(number) = self.value(name) else { self.mismatch(name, Takes::Integer) };
         *number
+    }
+
+    /// Of an optional [`Takes::Integer`].
+    pub fn maybe_integer(&self, name: &str) -> Option<i64> {
+        if matches!(self.value(name), Value::Absent) { None } else { Some(self.integer(name)) }
+    }
+
+    /// Of [`Takes::NumberAsWritten`], or whatever else is a number.
+    pub fn any_number(&self, name: &str) -> f64 {
+        match self.value(name) {
+            Value::Integer(number) => *number as f64,
+            _ => self.number(name),
+        }
+    }
+
+    /// Of an optional [`Takes::Text`] or [`Takes::Date`].
+    pub fn maybe_text(&self, name: &str) -> Option<&str> {
+        match self.value(name) {
+            Value::Text(text) => Some(text),
+            Value::Absent => None,
+            _ => self.mismatch(name, Takes::Text),
+        }
+    }
+
+    /// Of [`Takes::Aggregation`]: the word it was written with, and what it means.
+    pub fn aggregation_word(&self, name: &str) -> (&str, Aggregation) {
+        let Value::Aggregation { word, method } = self.value(name) else { self.mismatch(name, Takes::Aggregation) };
+        (word, *method)
     }
 
     /// Of [`Takes::Text`].

@@ -7,22 +7,30 @@
 
 pub mod alias;
 pub mod args;
+pub mod bounds;
 pub mod combine;
 pub mod filter;
+pub mod gaps;
+pub mod generate;
+pub mod holt_winters;
 pub mod moving;
 pub mod page;
 pub mod param;
 pub mod point;
 pub mod series;
+pub mod shift;
 pub mod sketch;
+mod sliding;
 pub mod special;
 pub mod summarize;
+pub mod whole;
 
 pub use args::{Args, Value};
 pub use param::{Need, Param, Takes};
 
 use crate::aggregation::Aggregation;
 use crate::error::Fault;
+use crate::evaluate::Evaluation;
 use crate::series::Series;
 use tsdb::sketch::Leaf;
 use tsdb::{Step, Timestamp, Window};
@@ -32,8 +40,14 @@ pub const FUNCTIONS: &[&[Function]] = &[
     combine::ALL,
     point::ALL,
     series::ALL,
+    gaps::ALL,
+    whole::ALL,
+    bounds::ALL,
     summarize::ALL,
     moving::ALL,
+    holt_winters::ALL,
+    shift::ALL,
+    generate::ALL,
     sketch::ALL,
     filter::ALL,
     alias::ALL,
@@ -67,12 +81,16 @@ pub struct Function {
     pub body: Body,
     /// The window its inputs are read for, where that is not the caller's own.
     pub window: Option<fn(&Args<'_>, Step, Window) -> Window>,
+    /// The windows that its first list is read for again, where one more evaluation is what it is about.
+    pub again: Option<fn(&Args<'_>) -> Result<Again, Fault>>,
     /// The step of its output, where an argument sets it.
     pub step: Option<fn(&Args<'_>) -> Option<Step>>,
     /// Whether its path expressions name series of sketches themselves, beside what is computed from them.
     pub of_sketches: bool,
     /// How an output series is called.
     pub naming: Naming,
+    /// How an output series is called where [`Naming`] cannot say it.
+    pub composed: Option<fn(&Args<'_>, &str) -> String>,
     /// Which tags an output series gains.
     pub tagging: Tagging,
 }
@@ -86,7 +104,7 @@ impl Function {
         params: &'static [Param],
         body: Body,
     ) -> Function {
-        let naming = Naming { separator: ",", shown: &[] };
+        let naming = Naming { separator: ",", shown: &[], renames: Renames::NameAndPath };
         let tagging = Tagging::Flag;
         Function {
             name,
@@ -96,9 +114,11 @@ impl Function {
             params,
             body,
             window: None,
+            again: None,
             step: None,
             of_sketches: false,
             naming,
+            composed: None,
             tagging,
         }
     }
@@ -112,6 +132,12 @@ impl Function {
     /// Its inputs are read for another window than its output is wanted for.
     pub const fn window(mut self, window: fn(&Args<'_>, Step, Window) -> Window) -> Function {
         self.window = Some(window);
+        self
+    }
+
+    /// Its first list is read again, for these windows.
+    pub const fn again(mut self, again: fn(&Args<'_>) -> Result<Again, Fault>) -> Function {
+        self.again = Some(again);
         self
     }
 
@@ -129,7 +155,31 @@ impl Function {
 
     /// These parameters follow the input in the output's name.
     pub const fn prints(mut self, separator: &'static str, shown: &'static [&'static str]) -> Function {
-        self.naming = Naming { separator, shown };
+        self.naming = Naming { separator, shown, ..self.naming };
+        self
+    }
+
+    /// What becomes of names.
+    pub const fn renames(mut self, renames: Renames) -> Function {
+        self.naming.renames = renames;
+        self
+    }
+
+    /// The output's name is made of the arguments and the input's.
+    pub const fn composes(mut self, composed: fn(&Args<'_>, &str) -> String) -> Function {
+        self.composed = Some(composed);
+        self
+    }
+
+    /// This tag takes the value of this parameter, or a word where it is left out.
+    pub const fn tags_or(mut self, tag: &'static str, param: &'static str, word: &'static str) -> Function {
+        self.tagging = Tagging::ParamOr(tag, param, word);
+        self
+    }
+
+    /// These tags are these words, instead of the function's own tag being 1.
+    pub const fn tagged(mut self, tags: &'static [(&'static str, &'static str)]) -> Function {
+        self.tagging = Tagging::Words(tags);
         self
     }
 
@@ -159,6 +209,17 @@ pub enum Body {
     Name(fn(&Args<'_>, &Series) -> Result<String, Fault>),
     /// Says how a series is to be consolidated or drawn; its values stay.
     Style(fn(&Args<'_>, &mut Series)),
+    /// Makes series of lists: one for each argument that is series, in the order of the parameters.
+    Lists(fn(&mut Evaluation<'_>, &Args<'_>, Vec<Vec<Series>>) -> Result<Vec<Series>, Fault>),
+}
+
+/// What of a function's first list is evaluated: a list each, in this order.
+#[derive(Clone, Debug)]
+pub struct Again {
+    /// Whether the list in the caller's own window comes first.
+    pub own: bool,
+    /// The others.
+    pub windows: Vec<Window>,
 }
 
 /// Values and their times: what a [`Body::Series`] kernel answers.
@@ -188,6 +249,19 @@ pub struct Naming {
     pub separator: &'static str,
     /// Names of parameters.
     pub shown: &'static [&'static str],
+    /// What of the input is renamed.
+    pub renames: Renames,
+}
+
+/// What becomes of names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renames {
+    /// The name, and what aggregates print.
+    NameAndPath,
+    /// The name alone.
+    Name,
+    /// Neither.
+    Nothing,
 }
 
 /// Which tags an output series gains.
@@ -197,6 +271,10 @@ pub enum Tagging {
     Flag,
     /// Tag and the parameter that it takes its value from.
     Params(&'static [(&'static str, &'static str)]),
+    /// Tag, parameter and what the tag is where the parameter is left out.
+    ParamOr(&'static str, &'static str, &'static str),
+    /// Tag and value.
+    Words(&'static [(&'static str, &'static str)]),
 }
 
 /// Where pickers list a function; graphite-web's groups.
@@ -210,6 +288,8 @@ pub enum Group {
     Calculate,
     /// Which series.
     FilterSeries,
+    /// Which values.
+    FilterData,
     /// Names.
     Alias,
     /// What fits nowhere else.
@@ -224,6 +304,7 @@ impl Group {
             Group::Transform => "Transform",
             Group::Calculate => "Calculate",
             Group::FilterSeries => "Filter Series",
+            Group::FilterData => "Filter Data",
             Group::Alias => "Alias",
             Group::Special => "Special",
         }

@@ -57,6 +57,8 @@ fn describe(page: &mut String, function: &Function) {
             Need::Optional => "; may be left out".to_owned(),
             Need::Word(word) => format!("; `\"{word}\"` if left out"),
             Need::Flag(flag) => format!("; `{flag}` if left out"),
+            Need::Integer(number) => format!("; {number} if left out"),
+            Need::Number(number) => format!("; {number} if left out"),
         };
         let words = match param.takes.options() {
             [] => String::new(),
@@ -73,5 +75,7 @@ fn signature(param: &Param) -> String {
         Need::Optional => format!("{stars}{}=none", param.name),
         Need::Word(word) => format!("{}=\"{word}\"", param.name),
         Need::Flag(flag) => format!("{}={flag}", param.name),
+        Need::Integer(number) => format!("{}={number}", param.name),
+        Need::Number(number) => format!("{}={number}", param.name),
     }
 }

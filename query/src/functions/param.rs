@@ -27,6 +27,10 @@ pub enum Need {
     Word(&'static str),
     /// It may, and then it is this flag.
     Flag(bool),
+    /// It may, and then it is this whole number.
+    Integer(i64),
+    /// It may, and then it is this number.
+    Number(f64),
 }
 
 /// What a parameter takes.
@@ -40,6 +44,10 @@ pub enum Takes {
     Share,
     /// A whole number.
     Integer,
+    /// A whole number or infinity.
+    IntegerOrInfinity,
+    /// A number that names and tags show as it was written, whole or not.
+    NumberAsWritten,
     /// A string.
     Text,
     /// A string that is a Python regular expression.
@@ -48,6 +56,12 @@ pub enum Takes {
     Replacement,
     /// A length of time greater than zero, such as `"5min"`.
     Duration,
+    /// A length of time with a sign, which is minus unless written, such as `"1h"` and `"+1h"`.
+    Shift,
+    /// A moment, such as `"-1h"` or epoch seconds.
+    Date,
+    /// A unit of the calendar, such as `"days"`; a flag is taken and ignored, as graphite-web does.
+    CalendarUnit,
     /// A number of points, or a length of time.
     PointsOrDuration,
     /// One of [`Aggregation::WORDS`].
@@ -66,10 +80,12 @@ impl Takes {
     pub const fn type_name(self) -> &'static str {
         match self {
             Takes::Series => "seriesList",
-            Takes::Number | Takes::Share => "float",
+            Takes::Number | Takes::Share | Takes::NumberAsWritten => "float",
             Takes::Integer => "integer",
-            Takes::Text | Takes::Pattern | Takes::Replacement | Takes::Consolidation => "string",
-            Takes::Duration => "interval",
+            Takes::IntegerOrInfinity => "intOrInf",
+            Takes::Date => "date",
+            Takes::Text | Takes::CalendarUnit | Takes::Pattern | Takes::Replacement | Takes::Consolidation => "string",
+            Takes::Duration | Takes::Shift => "interval",
             Takes::PointsOrDuration => "intOrInterval",
             Takes::Aggregation => "aggFunc",
             Takes::Flag => "boolean",
@@ -81,7 +97,13 @@ impl Takes {
     pub const fn phrase(self) -> Option<&'static str> {
         Some(match self {
             Takes::Series => return None,
-            Takes::Number => "a number",
+            Takes::Number | Takes::NumberAsWritten => "a number",
+            Takes::IntegerOrInfinity => "a whole number or `inf`",
+            Takes::Shift => "a quoted length of time; without a sign, back in time",
+            Takes::Date => "a quoted moment such as `\"-1h\"`, or epoch seconds",
+            Takes::CalendarUnit => {
+                "a quoted unit of the calendar: one of `\"years\"`, `\"months\"`, `\"weeks\"` (`\"weeks3\"` begin on Wednesday), `\"days\"`, `\"hours\"`, `\"minutes\"`, `\"seconds\"`"
+            }
             Takes::Share => "a number from 0 to 1",
             Takes::Integer => "a whole number",
             Takes::Text => "a quoted string",
