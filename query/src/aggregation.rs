@@ -118,6 +118,15 @@ impl Aggregation {
     }
 }
 
+impl Aggregation {
+    /// The measure of a whole series: as [`Aggregation::over`], but of nothing the count and the mean with zeros are 0.
+    pub fn measure(self, values: &[f64]) -> f64 {
+        let zero = self == Aggregation::Count || self == Aggregation::AverageZero && !values.is_empty();
+        let measure = self.over(values);
+        if zero && is_gap(measure) { 0.0 } else { measure }
+    }
+}
+
 /// Which value a percentile takes: one that is there, or one between two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Between {

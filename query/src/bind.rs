@@ -8,14 +8,19 @@ use crate::ast::{self, Expr, Keyword, Kind};
 use crate::attime;
 use crate::error::{Fault, Misfit, Span};
 use crate::functions::args::literals;
-use crate::functions::{self, Function, Need, Param, Takes, Value};
+use crate::functions::{self, Body, Function, Group, Need, Param, Takes, Value};
 use crate::limits::Limits;
 use crate::pattern::{Pattern, Template};
 
 /// An expression whose functions exist and whose arguments fit them.
 #[derive(Clone, Debug)]
 pub(crate) enum Bound {
-    Path { expression: String, span: Span },
+    Path {
+        expression: String,
+        /// The conditions of a `seriesByTag`; none of a path.
+        tagged: Vec<String>,
+        span: Span,
+    },
     Call(Call),
 }
 
@@ -32,16 +37,16 @@ pub(crate) struct Call {
     pub span: Span,
 }
 
-/// Binds what a target says. A literal alone names no series and cannot come from the parser.
-pub(crate) fn bind(expr: Expr, limits: &Limits) -> Result<Bound, Misfit> {
+/// Binds what a target says; `text` is all of it. A literal alone names no series and cannot come from the parser.
+pub(crate) fn bind(expr: Expr, text: &str, limits: &Limits) -> Result<Bound, Misfit> {
     match expr.kind {
-        Kind::Path(expression) => Ok(Bound::Path { expression, span: expr.span }),
-        Kind::Call(call) => bind_call(call, expr.span, limits).map(Bound::Call),
+        Kind::Path(expression) => Ok(Bound::Path { expression, tagged: Vec::new(), span: expr.span }),
+        Kind::Call(call) => bind_call(call, expr.span, text, limits),
         _ => Err(Misfit::new(Fault::Unparsable { expected: "a path or a function call" }, expr.span)),
     }
 }
 
-fn bind_call(call: ast::Call, span: Span, limits: &Limits) -> Result<Call, Misfit> {
+fn bind_call(call: ast::Call, span: Span, text: &str, limits: &Limits) -> Result<Bound, Misfit> {
     let Some(function) = functions::lookup(&call.name) else {
         let nearest = nearest(&call.name);
         return Err(Misfit::new(Fault::UnknownFunction { name: call.name, nearest }, call.name_span));
@@ -53,22 +58,41 @@ fn bind_call(call: ast::Call, span: Span, limits: &Limits) -> Result<Call, Misfi
         if given.is_empty() && param.need == Need::Required {
             return Err(misfit(function, format!("`{}` is missing", param.name), span));
         }
-        if param.takes == Takes::Series {
-            for expr in given {
-                inputs.push(series(function, param, expr, limits)?);
+        let mut literals = Vec::new();
+        for expr in given {
+            match (param.takes, &expr.kind) {
+                (Takes::SeriesOrNumber, Kind::Path(_) | Kind::Call(_)) => {
+                    inputs.push(bind(expr, text, limits)?);
+                    literals.push(Value::Series);
+                }
+                _ if param.takes.is_series() => inputs.push(series(function, param, expr, text, limits)?),
+                _ => literals.push(literal(function, param, &expr, limits)?),
             }
+        }
+        if param.takes.is_series() {
             continue;
         }
-        let given = given.into_iter().map(|expr| literal(function, param, &expr, limits));
-        let mut given = given.collect::<Result<Vec<_>, _>>()?;
-        values.push(match given.len() {
-            _ if param.multiple => Value::List(given),
+        values.push(match literals.len() {
+            _ if param.multiple => Value::List(literals),
             0 => left_out(param),
-            _ => given.swap_remove(0),
+            _ => literals.swap_remove(0),
         });
     }
     debug_assert_eq!(values.len(), literals(function).count());
-    Ok(Call { function, values, inputs, piped, span })
+    if let (Body::Tagged, [Value::List(conditions)]) = (function.body, values.as_slice()) {
+        let expression = text.get(span.offset..span.end()).unwrap_or(text).to_owned();
+        return Ok(Bound::Path { expression, tagged: conditions.iter().map(Value::in_tag).collect(), span });
+    }
+    Ok(Bound::Call(Call { function, values, inputs, piped, span }))
+}
+
+/// What is left out where a function is called by its name with nothing but lists.
+pub(crate) fn left_out_beside(param: &Param, lists: usize) -> Value {
+    match param.takes {
+        _ if param.multiple => Value::List(Vec::new()),
+        Takes::SeriesOrNumber if lists > 1 => Value::Series,
+        _ => left_out(param),
+    }
 }
 
 /// The arguments of each parameter, positional ones first, then by keyword.
@@ -102,9 +126,15 @@ fn assign(function: &'static Function, call: ast::Call) -> Result<Vec<Vec<Expr>>
     Ok(slots)
 }
 
-fn series(function: &'static Function, param: &Param, expr: Expr, limits: &Limits) -> Result<Bound, Misfit> {
+fn series(
+    function: &'static Function,
+    param: &Param,
+    expr: Expr,
+    text: &str,
+    limits: &Limits,
+) -> Result<Bound, Misfit> {
     match expr.kind {
-        Kind::Path(_) | Kind::Call(_) => bind(expr, limits),
+        Kind::Path(_) | Kind::Call(_) => bind(expr, text, limits),
         _ => Err(misfit(function, format!("`{}` must be a path or a function call", param.name), expr.span)),
     }
 }
@@ -114,7 +144,7 @@ fn left_out(param: &Param) -> Value {
         Need::Flag(flag) => Value::Flag(flag),
         Need::Integer(number) => Value::Integer(number),
         Need::Number(number) => Value::Number(number),
-        Need::Word(word) => match Aggregation::parse(word).filter(|_| param.takes == Takes::Aggregation) {
+        Need::Word(word) => match Aggregation::parse(word).filter(|_| param.takes.options() == Aggregation::WORDS) {
             Some(method) => Value::Aggregation { word: word.to_owned(), method },
             None => match param.takes {
                 Takes::Duration => duration(word).unwrap_or(Value::Absent),
@@ -134,7 +164,24 @@ fn literal(function: &'static Function, param: &Param, expr: &Expr, limits: &Lim
     let refused = |why: String| misfit(function, format!("`{}`: {why}", param.name), expr.span);
     let words = |wants: &'static str| text(&expr.kind).ok_or_else(|| wrong(wants));
     match param.takes {
-        Takes::Series => Err(wrong("a path or a function call")),
+        Takes::Series | Takes::SeriesLists => Err(wrong("a path or a function call")),
+        Takes::SeriesOrNumber | Takes::NumberAsWritten => match expr.kind {
+            Kind::Int(number) => Ok(Value::Integer(number)),
+            Kind::Float(number) => Ok(Value::Number(number)),
+            Kind::None if param.takes == Takes::SeriesOrNumber => Ok(Value::Absent),
+            _ => Err(wrong("a number")),
+        },
+        Takes::Node => integer(&expr.kind).map(Value::Integer).ok_or_else(|| wrong("the number of a node")),
+        Takes::Tag => words("the quoted name of a tag").map(|tag| Value::Tag(tag.to_owned())),
+        Takes::TagExpression => words("a quoted condition on a tag").map(|text| Value::Text(text.to_owned())),
+        Takes::Date => date(&expr.kind).map(Value::Text).ok_or_else(|| wrong("a quoted moment")),
+        Takes::Choice(_) | Takes::Callback | Takes::Aggregation => {
+            let chosen = text(&expr.kind).and_then(|word| chosen(function, param, word));
+            chosen.ok_or_else(|| {
+                let or_function = if param.takes == Takes::Callback { "a function or " } else { "" };
+                wrong(&format!("{or_function}one of {}", param.takes.options().join(", ")))
+            })
+        }
         Takes::Number => number(&expr.kind).map(Value::Number).ok_or_else(|| wrong("a number")),
         Takes::Share => match number(&expr.kind).filter(|share| (0.0..=1.0).contains(share)) {
             Some(share) => Ok(Value::Number(share)),
@@ -142,25 +189,13 @@ fn literal(function: &'static Function, param: &Param, expr: &Expr, limits: &Lim
         },
         Takes::Integer => integer(&expr.kind).map(Value::Integer).ok_or_else(|| wrong("a whole number")),
         Takes::IntegerOrInfinity => number(&expr.kind).map(Value::Number).ok_or_else(|| wrong("a whole number or inf")),
-        Takes::NumberAsWritten => match expr.kind {
-            Kind::Int(number) => Ok(Value::Integer(number)),
-            Kind::Float(number) => Ok(Value::Number(number)),
-            _ => Err(wrong("a number")),
-        },
         Takes::Shift => shift(words("a quoted length of time such as \"1h\"")?).map_err(refused),
-        Takes::Date => match &expr.kind {
-            Kind::Int(secs) => Ok(Value::Text(secs.to_string())),
-            _ => words("a quoted moment").map(|text| Value::Text(text.to_owned())),
-        },
         Takes::CalendarUnit => match &expr.kind {
             Kind::Bool(_) => Ok(Value::Absent),
             _ => words("a quoted unit of the calendar").map(|text| Value::Text(text.to_owned())),
         },
         Takes::Text => words("a quoted string").map(|text| Value::Text(text.to_owned())),
-        Takes::Consolidation => {
-            let word = words("a quoted word such as \"sum\"")?;
-            Ok(Value::Text(word.to_owned()))
-        }
+        Takes::Consolidation => words("a quoted word such as \"sum\"").map(|word| Value::Text(word.to_owned())),
         Takes::Pattern => {
             let pattern = Pattern::compile(words("a quoted regular expression")?, limits);
             pattern.map(|pattern| Value::Pattern(Box::new(pattern))).map_err(refused)
@@ -172,12 +207,6 @@ fn literal(function: &'static Function, param: &Param, expr: &Expr, limits: &Lim
             Some(_) => Err(wrong("0 or more points")),
             None => duration(words("a number of points or a quoted length of time")?).map_err(refused),
         },
-        Takes::Aggregation => {
-            let wants = || wrong(&format!("one of {}", Aggregation::WORDS.join(", ")));
-            let word = text(&expr.kind).ok_or_else(wants)?;
-            let method = Aggregation::parse(word).ok_or_else(wants)?;
-            Ok(Value::Aggregation { word: word.to_owned(), method })
-        }
         Takes::Flag => flag(&expr.kind).map(Value::Flag).ok_or_else(|| wrong("true or false")),
         Takes::NodeOrTag => match &expr.kind {
             Kind::Int(node) => Ok(Value::Node(*node)),
@@ -185,6 +214,19 @@ fn literal(function: &'static Function, param: &Param, expr: &Expr, limits: &Lim
             _ => Err(wrong("the number of a node or the quoted name of a tag")),
         },
     }
+}
+
+/// A word of a list, a method or a function. What combines series knows a method by the name of the function that has it
+/// too: `sumSeries` is `sum`.
+fn chosen(function: &'static Function, param: &Param, word: &str) -> Option<Value> {
+    if let Takes::Choice(choices) = param.takes {
+        return choices.contains(&word).then(|| Value::Text(word.to_owned()));
+    }
+    if let Some(function) = functions::lookup(word).filter(|_| param.takes == Takes::Callback) {
+        return Some(Value::Function { word: word.to_owned(), function });
+    }
+    let word = word.strip_suffix("Series").filter(|_| function.group == Group::Combine).unwrap_or(word);
+    Aggregation::parse(word).map(|method| Value::Aggregation { word: word.to_owned(), method })
 }
 
 fn text(kind: &Kind) -> Option<&str> {
@@ -208,6 +250,11 @@ fn integer(kind: &Kind) -> Option<i64> {
         Kind::Text(text) => text.trim().parse().ok(),
         _ => None,
     }
+}
+
+/// A moment as it was written.
+fn date(kind: &Kind) -> Option<String> {
+    if let Kind::Int(secs) = kind { Some(secs.to_string()) } else { text(kind).map(str::to_owned) }
 }
 
 fn flag(kind: &Kind) -> Option<bool> {

@@ -24,10 +24,10 @@ pub struct Common {
 }
 
 /// What the series have in common; `None` for no series, or when the step would pass 136 years.
-pub fn common(series: &[Series]) -> Option<Common> {
-    let start = series.iter().map(|series| series.start).min()?;
-    let end = series.iter().map(|series| series.end).max()?;
-    let step = series.iter().map(|series| series.step).try_fold(Step::new(1)?, lcm)?;
+pub fn common<'a>(series: impl Iterator<Item = &'a Series> + Clone) -> Option<Common> {
+    let start = series.clone().map(|series| series.start).min()?;
+    let end = series.clone().map(|series| series.end).max()?;
+    let step = series.map(|series| series.step).try_fold(Step::new(1)?, lcm)?;
     let remainder = (end - start).rem_euclid(i64::from(step.secs()));
     Some(Common { start, end: end - remainder, step })
 }

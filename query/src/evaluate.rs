@@ -1,28 +1,40 @@
 //! Runs a plan over what was read. This file alone loops over series, counts what they cost and composes the names
-//! and tags of every output; a kernel is handed slices.
+//! and tags of every output; a kernel is handed slices, or whole lists where it needs them.
 
-use crate::Request;
-use crate::aggregation::{Aggregation, count_present, is_enough};
-use crate::consolidate::{self, Common};
+use crate::aggregation::Aggregation;
+use crate::consolidate::Common;
 use crate::error::{Fault, Misfit};
-use crate::functions::{Args, Body, Function, Renames, Slots, Tagging, Value};
-use crate::plan::{Fetch, Planned};
+use crate::fold::{Rows, path_expressions};
+use crate::functions::args::literals;
+use crate::functions::{Args, Body, Function, Need, Renames, Slots, Tagging, Takes, Value};
+use crate::plan::{Fetch, Planned, Planner, Spent};
 use crate::read::Reading;
 use crate::series::{Consolidation, Series, Style};
-use crate::sketches;
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-use tsdb::{GAP, is_gap};
+use crate::source::Source;
+use crate::{Cost, Request, bind, parse, read, sketches, tags};
+use std::collections::HashMap;
+use tsdb::Window;
 
-/// One run: what was read, and what may still be spent.
+/// One run: what was read, what was spent, and what a function leaves for the ones after it.
 pub struct Evaluation<'a> {
+    source: &'a dyn Source,
     request: &'a Request<'a>,
     fetches: &'a [Fetch],
     fetched: Vec<Wanted>,
-    points_left: u64,
-    name_bytes_left: usize,
+    shared: Shared,
+}
+
+/// What the texts that functions evaluate share with the target they stand in, and targets with the next ones.
+#[derive(Default)]
+struct Shared {
+    spent: Spent,
+    name_bytes: usize,
     /// The request's, or what `setXFilesFactor` made of it.
     x_files_factor: f64,
+    /// The sums of `stacked` by the name of the stack.
+    stacks: HashMap<String, Vec<f64>>,
+    /// How many texts stand in each other.
+    depth: u32,
 }
 
 /// A reading and how many expressions still want it.
@@ -31,25 +43,40 @@ struct Wanted {
     uses_left: usize,
 }
 
+/// How deep texts may stand in each other: an `applyByNode` in the template of another.
+const TEXTS_DEEP_MAX: u32 = 4;
+
 impl<'a> Evaluation<'a> {
     /// `fetched` belongs to `fetches`, one each.
     pub(crate) fn new(
+        source: &'a dyn Source,
         request: &'a Request<'a>,
         fetches: &'a [Fetch],
         fetched: Vec<Option<Reading>>,
-        points: u64,
+        spent: Spent,
     ) -> Self {
-        let wanted = |(reading, fetch): (_, &Fetch)| Wanted { reading, uses_left: fetch.uses };
-        let fetched = fetched.into_iter().zip(fetches).map(wanted).collect();
-        let limits = &request.limits;
-        let points_left = limits.points.saturating_sub(points);
-        let x_files_factor = request.x_files_factor;
-        Evaluation { request, fetches, fetched, points_left, name_bytes_left: limits.name_bytes, x_files_factor }
+        let shared = Shared { spent, x_files_factor: request.x_files_factor, ..Shared::default() };
+        Evaluation { source, request, fetches, fetched: wanted(fetches, fetched), shared }
+    }
+
+    /// What all of it took.
+    pub(crate) fn cost(&self) -> Cost {
+        self.shared.spent.cost
+    }
+
+    /// What is asked.
+    pub fn request(&self) -> &'a Request<'a> {
+        self.request
     }
 
     /// Which share of a row must be present, from here on.
     pub fn x_files_factor(&mut self) -> &mut f64 {
-        &mut self.x_files_factor
+        &mut self.shared.x_files_factor
+    }
+
+    /// The sums of a stack so far.
+    pub fn stack(&mut self, name: &str) -> &mut Vec<f64> {
+        self.shared.stacks.entry(name.to_owned()).or_default()
     }
 
     /// The series that an expression answers.
@@ -68,6 +95,52 @@ impl<'a> Evaluation<'a> {
         }
     }
 
+    /// The series that a text answers, which a function made while the plan ran. It spends what the request has left.
+    pub(crate) fn text(&mut self, text: &str, window: Window) -> Result<Vec<Series>, Fault> {
+        let limits = &self.request.limits;
+        if self.shared.depth >= TEXTS_DEEP_MAX {
+            let wanted = "a target in a target".to_owned();
+            return Err(Fault::Limit { limit: "depth", allowed: u64::from(TEXTS_DEEP_MAX), wanted });
+        }
+        let Some(expr) = parse::parse(text, limits).map_err(|misfit| misfit.fault)?.expr else { return Ok(Vec::new()) };
+        let bound = bind::bind(expr, text, limits).map_err(|misfit| misfit.fault)?;
+        let request = Request { window, ..self.request.clone() };
+        let mut planner = Planner::resumed(self.source, &request, self.shared.spent);
+        let planned = planner.target(0, bound).map_err(|misfit| misfit.fault)?;
+        let (fetches, spent) = planner.finish();
+        let fetched = wanted(&fetches, read::read(self.source, &request, &fetches).map_err(|error| error.fault)?);
+        let shared = Shared { spent, depth: self.shared.depth + 1, ..std::mem::take(&mut self.shared) };
+        let mut inner = Evaluation { source: self.source, request: &request, fetches: &fetches, fetched, shared };
+        let answered = inner.run(planned);
+        self.shared = inner.shared;
+        self.shared.depth -= 1;
+        answered.map_err(|misfit| misfit.fault)
+    }
+
+    /// A function of lists alone, as other functions call one by its name.
+    pub(crate) fn apply(
+        &mut self,
+        function: &'static Function,
+        window: Window,
+        lists: Vec<Vec<Series>>,
+    ) -> Result<Vec<Series>, Fault> {
+        let of_lists =
+            function.params.iter().filter(|param| param.takes.is_series() || param.takes == Takes::SeriesOrNumber);
+        let (least, most) = of_lists.fold((0, 0), |(least, most), param| {
+            let one = usize::from(param.need == Need::Required);
+            (least + one, if param.multiple { usize::MAX } else { most + 1 })
+        });
+        let more = literals(function).find(|param| param.need == Need::Required);
+        let reaches = function.window.is_some() || function.again.is_some();
+        if reaches || more.is_some() || !(least..=most).contains(&lists.len()) {
+            return Err(argument(function, format!("cannot be called with {} lists of series alone", lists.len())));
+        }
+        let values: Vec<_> = literals(function).map(|param| bind::left_out_beside(param, lists.len())).collect();
+        let Request { limits, now, zone, .. } = self.request;
+        let args = Args { function, values: &values, window, reach_secs: 0, limits, now: *now, zone };
+        self.call(&args, lists)
+    }
+
     /// A series as it was read; the last expression that wants the values takes them, the others copy.
     fn series(&mut self, at: usize, expression: &str) -> Option<Series> {
         let wanted = &mut self.fetched[at];
@@ -78,13 +151,13 @@ impl<'a> Evaluation<'a> {
         Some(Series {
             name: name.to_owned(),
             path_expression: expression.to_owned(),
-            tags: tags_of(name),
+            tags: tags::of_name(name),
             start: slots.start,
             end: slots.end,
             step: slots.step,
             values: slots.values,
             consolidation: Consolidation::default(),
-            x_files_factor: self.x_files_factor,
+            x_files_factor: self.shared.x_files_factor,
             style: Style::default(),
             sketches,
         })
@@ -102,7 +175,6 @@ impl<'a> Evaluation<'a> {
                     series.sketches = None;
                     self.wrap(args, series)?;
                 }
-                Ok(series)
             }
             Body::Series(kernel) => {
                 for series in &mut series {
@@ -111,10 +183,13 @@ impl<'a> Evaluation<'a> {
                     replace(series, slots);
                     self.wrap(args, series)?;
                 }
-                Ok(series)
             }
-            Body::Fold(method) => self.fold(args.function, Folding::Values(method), &series),
-            Body::Merge => self.fold(args.function, Folding::Sketches, &series),
+            Body::Fold(method) => {
+                let word = args.function.name.strip_suffix("Series").unwrap_or(args.function.name);
+                let all: Vec<&Series> = series.iter().collect();
+                return Ok(self.aggregate(args.function, (word, method), &all, None)?.into_iter().collect());
+            }
+            Body::Merge => return self.merge(args.function, &series),
             Body::Leaf(leaf) => {
                 for series in &mut series {
                     let leaf = leaf(args);
@@ -125,103 +200,115 @@ impl<'a> Evaluation<'a> {
                     series.consolidation = Consolidation::default();
                     self.wrap(args, series)?;
                 }
-                Ok(series)
             }
-            Body::Pick(kernel) => Ok(kernel(args, series)),
+            Body::Pick(kernel) => return kernel(args, series),
             Body::Name(kernel) => {
                 for series in &mut series {
-                    series.name = kernel(args, series)?;
-                    self.spend_name(series.name.len())?;
+                    let name = kernel(args, series)?;
+                    self.rename(series, name)?;
                 }
-                Ok(series)
             }
             Body::Style(kernel) => {
                 for series in &mut series {
                     kernel(args, series);
                     self.wrap(args, series)?;
                 }
-                Ok(series)
             }
-            // Dealt with above.
-            Body::Lists(_) => Ok(series),
+            // Binding has made a path expression of the call; lists have been dealt with.
+            Body::Tagged | Body::Lists(_) => {}
         }
+        Ok(series)
     }
 
-    /// All series into one at their common step. Nothing of nothing is nothing.
-    fn fold(&mut self, function: &'static Function, folding: Folding, series: &[Series]) -> Result<Vec<Series>, Fault> {
+    /// All series into one at their common step, as graphite-web's `aggregate` makes it; `word` is in its name and tags.
+    /// Nothing of nothing is nothing.
+    pub(crate) fn aggregate(
+        &mut self,
+        function: &'static Function,
+        (word, method): (&str, Aggregation),
+        series: &[&Series],
+        x_files_factor: Option<f64>,
+    ) -> Result<Option<Series>, Fault> {
         if series.is_empty() {
+            return Ok(None);
+        }
+        let x_files_factor = x_files_factor.unwrap_or(self.shared.x_files_factor);
+        let rows = self.rows(function, series)?;
+        let Common { start, end, step } = rows.common;
+        let sketches = match method {
+            // Of all samples, not of the values that were computed from them.
+            Aggregation::Quantile(quantile) => {
+                let merged = sketches::merge(series, (start, end, step));
+                merged.map_err(|why| argument(function, why.to_string()))?.and_then(|merged| merged.quantile(quantile))
+            }
+            _ => None,
+        };
+        let values = match &sketches {
+            Some(sketches) => sketches.values(step),
+            None => rows.aggregate(method, x_files_factor),
+        };
+        let name = format!("{word}Series({})", path_expressions(series.iter().copied()));
+        let mut one = self.computed(name, rows.common, values)?;
+        one.tags = shared_tags(series, &one.name, word);
+        (one.x_files_factor, one.sketches) = (x_files_factor, sketches);
+        Ok(Some(one))
+    }
+
+    /// The sketches of all series merged, step by step.
+    fn merge(&mut self, function: &'static Function, series: &[Series]) -> Result<Vec<Series>, Fault> {
+        let all: Vec<&Series> = series.iter().collect();
+        if all.is_empty() {
             return Ok(Vec::new());
         }
-        let Some(Common { start, end, step }) = consolidate::common(series) else {
-            let reason = "the steps of the series have no common multiple below 136 years".to_owned();
-            return Err(argument(function, reason));
-        };
-        let (values, sketches) = match folding {
-            Folding::Values(method) => {
-                let rows: Vec<Cow<'_, [f64]>> =
-                    series.iter().map(|series| consolidate::to_step(series, step)).collect();
-                (folded(method, &rows, self.x_files_factor), None)
-            }
-            Folding::Sketches => {
-                let merged = sketches::merge(series, (start, end, step));
-                let merged = merged.map_err(|why| argument(function, why.to_string()))?;
-                let without = || series.iter().find(|series| series.sketches.is_none()).unwrap_or(&series[0]);
-                let merged = merged.ok_or_else(|| without_sketches(function, without()))?;
-                (merged.values(step), Some(merged))
-            }
-        };
-        self.spend_points(values.len())?;
+        let common = self.rows(function, &all)?.common;
+        let merged = sketches::merge(&all, (common.start, common.end, common.step));
+        let merged = merged.map_err(|why| argument(function, why.to_string()))?;
+        let without = || all.iter().find(|series| series.sketches.is_none()).unwrap_or(&all[0]);
+        let merged = merged.ok_or_else(|| without_sketches(function, without()))?;
         let name = format!("{}({})", function.name, path_expressions(series));
-        self.spend_name(name.len())?;
-        let tags = folded_tags(function, series, &name);
-        let x_files_factor = self.x_files_factor;
-        let (consolidation, style) = (Consolidation::default(), Style::default());
-        let path_expression = name.clone();
-        Ok(vec![Series {
-            name,
-            path_expression,
-            tags,
-            start,
-            end,
-            step,
-            values,
-            consolidation,
-            x_files_factor,
-            style,
-            sketches,
-        }])
+        let mut one = self.computed(name, common, merged.values(common.step))?;
+        one.tags = shared_tags(&all, &one.name, function.name);
+        one.sketches = Some(merged);
+        Ok(vec![one])
     }
 
-    /// Values in the place of a series' own, at other times.
-    pub(crate) fn replace(&mut self, series: &mut Series, slots: Slots) -> Result<(), Fault> {
-        self.spend_points(slots.values.len())?;
-        replace(series, slots);
-        Ok(())
+    /// Series side by side; there must be one.
+    pub(crate) fn rows<'s>(&self, function: &'static Function, series: &[&'s Series]) -> Result<Rows<'s>, Fault> {
+        let reason = || "the steps of the series have no common multiple below 136 years".to_owned();
+        Rows::of(series).ok_or_else(|| argument(function, reason()))
     }
 
-    /// A series that no store has.
+    /// A series that was computed from others, known by the name it is given.
     pub(crate) fn computed(&mut self, name: String, at: Common, values: Vec<f64>) -> Result<Series, Fault> {
         self.spend_points(values.len())?;
         self.spend_name(name.len())?;
         Ok(Series {
             path_expression: name.clone(),
-            tags: tags_of(&name),
+            tags: tags::of_computed(&name),
             name,
             start: at.start,
             end: at.end,
             step: at.step,
             values,
             consolidation: Consolidation::default(),
-            x_files_factor: self.x_files_factor,
+            x_files_factor: self.shared.x_files_factor,
             style: Style::default(),
             sketches: None,
         })
     }
 
-    /// Another name for a series, charged.
+    /// Another name for the answer alone.
     pub(crate) fn rename(&mut self, series: &mut Series, name: String) -> Result<(), Fault> {
         self.spend_name(name.len())?;
         series.name = name;
+        series.style.unnamed = false;
+        Ok(())
+    }
+
+    /// Values in the place of a series' own, at other times.
+    pub(crate) fn replace(&mut self, series: &mut Series, slots: Slots) -> Result<(), Fault> {
+        self.spend_points(slots.values.len())?;
+        replace(series, slots);
         Ok(())
     }
 
@@ -254,26 +341,27 @@ impl<'a> Evaluation<'a> {
 
     fn spend_points(&mut self, points: usize) -> Result<(), Fault> {
         let allowed = self.request.limits.points;
-        let wanted = || "computing more points".to_owned();
-        let left = self.points_left.checked_sub(points as u64);
-        self.points_left = left.ok_or_else(|| Fault::Limit { limit: "points", allowed, wanted: wanted() })?;
-        Ok(())
+        self.shared.spent.points = self.shared.spent.points.saturating_add(points as u64);
+        if self.shared.spent.points <= allowed {
+            return Ok(());
+        }
+        Err(Fault::Limit { limit: "points", allowed, wanted: "computing more points".to_owned() })
     }
 
     fn spend_name(&mut self, bytes: usize) -> Result<(), Fault> {
-        let allowed = self.request.limits.name_bytes as u64;
-        let wanted = || "the length of all names".to_owned();
-        let left = self.name_bytes_left.checked_sub(bytes);
-        self.name_bytes_left = left.ok_or_else(|| Fault::Limit { limit: "name_bytes", allowed, wanted: wanted() })?;
-        Ok(())
+        let allowed = self.request.limits.name_bytes;
+        self.shared.name_bytes = self.shared.name_bytes.saturating_add(bytes);
+        if self.shared.name_bytes <= allowed {
+            return Ok(());
+        }
+        let wanted = "the length of all names".to_owned();
+        Err(Fault::Limit { limit: "name_bytes", allowed: allowed as u64, wanted })
     }
 }
 
-/// What of several series becomes one.
-#[derive(Clone, Copy)]
-enum Folding {
-    Values(Aggregation),
-    Sketches,
+fn wanted(fetches: &[Fetch], fetched: Vec<Option<Reading>>) -> Vec<Wanted> {
+    let wanted = |(reading, fetch): (_, &Fetch)| Wanted { reading, uses_left: fetch.uses };
+    fetched.into_iter().zip(fetches).map(wanted).collect()
 }
 
 /// What an output series is called, of an input's name.
@@ -305,121 +393,11 @@ fn replace(series: &mut Series, slots: Slots) {
     series.sketches = None;
 }
 
-/// One value a row. Short series end in gaps. Where any value is enough, the usual methods go series by series, so
-/// that memory is read in order; each row still adds from the left.
-fn folded(method: Aggregation, rows: &[Cow<'_, [f64]>], x_files_factor: f64) -> Vec<f64> {
-    let width = rows.iter().map(|row| row.len()).max().unwrap_or(0);
-    match method {
-        Aggregation::Sum | Aggregation::Average if x_files_factor <= 0.0 => return summed(method, rows, width),
-        Aggregation::Max if x_files_factor <= 0.0 => return best(rows, width, |value, best| value > best),
-        Aggregation::Min if x_files_factor <= 0.0 => return best(rows, width, |value, best| value < best),
-        _ => {}
-    }
-    let mut column = vec![GAP; rows.len()];
-    let mut one = |at: usize| {
-        for (cell, row) in column.iter_mut().zip(rows) {
-            *cell = row.get(at).copied().unwrap_or(GAP);
-        }
-        let enough = is_enough(count_present(&column), rows.len(), x_files_factor);
-        if enough { method.over(&column) } else { GAP }
-    };
-    (0..width).map(&mut one).collect()
-}
-
-/// Without branches, so that it runs in vector registers: a gap adds a zero to a sum that began as one.
-fn summed(method: Aggregation, rows: &[Cow<'_, [f64]>], width: usize) -> Vec<f64> {
-    let mut sums = vec![0.0; width];
-    let mut counts = vec![0.0; width];
-    for row in rows {
-        for ((value, sum), count) in row.iter().zip(&mut sums[..row.len()]).zip(&mut counts[..row.len()]) {
-            let (value, one) = if is_gap(*value) { (0.0, 0.0) } else { (*value, 1.0) };
-            *sum += value;
-            *count += one;
-        }
-    }
-    for (sum, count) in sums.iter_mut().zip(counts) {
-        *sum = match method {
-            _ if count == 0.0 => GAP,
-            Aggregation::Average => *sum / count,
-            _ => *sum,
-        };
-    }
-    sums
-}
-
-/// The first of the best. No comparison with a NaN is true, so one that comes first stays.
-fn best(rows: &[Cow<'_, [f64]>], width: usize, better: impl Fn(f64, f64) -> bool) -> Vec<f64> {
-    let mut bests = vec![GAP; width];
-    for row in rows {
-        for (value, best) in row.iter().zip(&mut bests) {
-            let takes = !is_gap(*value) & (is_gap(*best) | better(*value, *best));
-            *best = if takes { *value } else { *best };
-        }
-    }
-    bests
-}
-
-/// The queries that named the series, each once, in order.
-fn path_expressions(series: &[Series]) -> String {
-    let mut seen = std::collections::HashSet::new();
-    let distinct = series.iter().map(|series| series.path_expression.as_str()).filter(|text| seen.insert(*text));
-    distinct.collect::<Vec<_>>().join(",")
-}
-
 /// The tags that all series share; the name too if they share it, else the new one.
-fn folded_tags(function: &Function, series: &[Series], name: &str) -> BTreeMap<String, String> {
+fn shared_tags(series: &[&Series], name: &str, word: &str) -> std::collections::BTreeMap<String, String> {
     let mut tags = series[0].tags.clone();
     tags.retain(|tag, value| series[1..].iter().all(|series| series.tags.get(tag) == Some(value)));
     tags.entry("name".to_owned()).or_insert_with(|| name.to_owned());
-    let method = function.name.strip_suffix("Series").unwrap_or(function.name);
-    tags.insert("aggregatedBy".to_owned(), method.to_owned());
+    tags.insert("aggregatedBy".to_owned(), word.to_owned());
     tags
-}
-
-/// `name;tag=value;…`: what does not read as that is a name as a whole.
-fn tags_of(name: &str) -> BTreeMap<String, String> {
-    let whole = || BTreeMap::from([("name".to_owned(), name.to_owned())]);
-    let mut parts = name.split(';');
-    let metric = parts.next().unwrap_or(name);
-    let mut tags = BTreeMap::new();
-    for part in parts {
-        match part.split_once('=') {
-            Some((tag, value)) if is_tag(tag) && !value.is_empty() && !value.starts_with('~') => {
-                tags.insert(tag.to_owned(), value.to_owned());
-            }
-            _ => return whole(),
-        }
-    }
-    tags.insert("name".to_owned(), metric.trim_start_matches('~').to_owned());
-    tags
-}
-
-fn is_tag(text: &str) -> bool {
-    !text.is_empty() && !text.contains([';', '!', '^', '='])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn slot() -> impl Strategy<Value = f64> {
-        prop_oneof![Just(GAP), Just(f64::NAN), Just(-0.0), Just(f64::INFINITY), -1e3..1e3]
-    }
-
-    proptest! {
-        #[test]
-        fn the_fast_paths_fold_as_the_methods_do(rows in proptest::collection::vec(proptest::collection::vec(slot(), 0..6), 1..6)) {
-            let borrowed: Vec<Cow<'_, [f64]>> = rows.iter().map(Cow::from).collect();
-            for method in [Aggregation::Sum, Aggregation::Average, Aggregation::Max, Aggregation::Min] {
-                let given = folded(method, &borrowed, 0.0);
-                for (at, given) in given.iter().enumerate() {
-                    let column: Vec<f64> = rows.iter().map(|row| row.get(at).copied().unwrap_or(GAP)).collect();
-                    let expected = method.over(&column);
-                    let same = is_gap(expected) == is_gap(*given);
-                    prop_assert!(same && (expected == *given || expected.is_nan() && given.is_nan()));
-                }
-            }
-        }
-    }
 }

@@ -20,11 +20,13 @@ pub mod source;
 pub mod aggregation;
 pub mod consolidate;
 mod evaluate;
+mod fold;
 pub mod functions;
 pub mod pattern;
 pub mod python;
 pub mod series;
 pub mod sketches;
+mod tags;
 
 pub use error::Error;
 pub use limits::Limits;
@@ -101,18 +103,18 @@ pub fn answer(source: &dyn Source, request: &Request<'_>) -> Result<Answer, Erro
         let parsed = parse::parse(text, &request.limits).map_err(located)?;
         notes.extend(parsed.ignored.map(|ignored| ignored.note(target)));
         let Some(expr) = parsed.expr else { continue };
-        let bound = bind::bind(expr, &request.limits).map_err(located)?;
+        let bound = bind::bind(expr, text, &request.limits).map_err(located)?;
         planned.push((target, planner.target(target, bound).map_err(located)?));
     }
-    let Planner { fetches, cost, points_wanted, notes: planned_notes, .. } = planner;
-    notes.extend(planned_notes);
+    notes.append(&mut planner.notes);
+    let (fetches, spent) = planner.finish();
     let fetched = read::read(source, request, &fetches)?;
-    let mut evaluation = Evaluation::new(request, &fetches, fetched, points_wanted);
+    let mut evaluation = Evaluation::new(source, request, &fetches, fetched, spent);
     let mut series = Vec::new();
     for (target, planned) in planned {
         let answered = evaluation.run(planned).map_err(|misfit| misfit.of_target(target, &request.targets[target]))?;
         series.extend(answered);
     }
     series.iter_mut().for_each(consolidate::within_range);
-    Ok(Answer { series, cost, notes })
+    Ok(Answer { series, cost: evaluation.cost(), notes })
 }

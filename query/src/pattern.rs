@@ -22,6 +22,11 @@ impl Pattern {
         Ok(Pattern { regex, output_bytes_max: limits.name_bytes })
     }
 
+    /// `re.search(pattern, text)`: whether there is a match anywhere.
+    pub fn finds(&self, text: &str) -> Result<bool, String> {
+        self.regex.is_match(text).map_err(|why| format!("{why}"))
+    }
+
     /// `re.sub(pattern, template, text)`: every match replaced, an empty one right after another match included.
     pub fn substitute(&self, template: &Template, text: &str) -> Result<String, String> {
         template.check(&self.regex)?;

@@ -99,32 +99,40 @@ pub(crate) struct Planner<'a> {
     archives: HashMap<Arc<str>, Arc<[Archive]>>,
     /// By name, window and whether they are sketches alone.
     planned: HashMap<(Arc<str>, Window, bool), usize>,
-    pub fetches: Vec<Fetch>,
-    pub cost: Cost,
-    /// Points of all uses together, which the limit counts.
-    pub points_wanted: u64,
+    fetches: Vec<Fetch>,
+    /// With what was spent before.
+    spent: Spent,
     pub notes: Vec<Note>,
-    /// Expressions planned; one that is read again counts again.
-    expressions: u64,
+}
+
+/// What a request has taken so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spent {
+    /// What the answer tells.
+    pub cost: Cost,
+    /// Points read, copied and computed, which the limit counts.
+    pub points: u64,
+    /// Searches.
+    pub finds: u64,
+    /// Calls and paths planned; one that is read again counts again.
+    pub expressions: u64,
 }
 
 impl<'a> Planner<'a> {
     pub fn new(source: &'a dyn Source, request: &'a Request<'a>) -> Planner<'a> {
+        Planner::resumed(source, request, Spent::default())
+    }
+
+    /// A plan made while another one runs counts on.
+    pub fn resumed(source: &'a dyn Source, request: &'a Request<'a>, spent: Spent) -> Planner<'a> {
         let (found, archives, planned) = (HashMap::new(), HashMap::new(), HashMap::new());
-        let (cost, notes) = (Cost::default(), Vec::new());
-        Planner {
-            source,
-            request,
-            target: 0,
-            found,
-            archives,
-            planned,
-            fetches: Vec::new(),
-            cost,
-            points_wanted: 0,
-            notes,
-            expressions: 0,
-        }
+        let (fetches, notes) = (Vec::new(), Vec::new());
+        Planner { source, request, target: 0, found, archives, planned, fetches, spent, notes }
+    }
+
+    /// What is to be read, and what will have been spent with it.
+    pub fn finish(self) -> (Vec<Fetch>, Spent) {
+        (self.fetches, self.spent)
     }
 
     /// Plans one target.
@@ -135,14 +143,14 @@ impl<'a> Planner<'a> {
 
     fn plan(&mut self, bound: Bound, window: Window, wants: Wants) -> Result<Planned, Misfit> {
         let Call { function, values, mut inputs, span, .. } = match bound {
-            Bound::Path { expression, span } => return self.path(expression, span, window, wants),
+            Bound::Path { expression, tagged, span } => return self.path(expression, &tagged, span, window, wants),
             Bound::Call(call) => call,
         };
-        self.expressions += 1;
+        self.spent.expressions += 1;
         self.check(
             "series",
             self.request.limits.series as u64,
-            self.expressions,
+            self.spent.expressions,
             "calls, each time that one is read",
             span,
         )?;
@@ -162,9 +170,7 @@ impl<'a> Planner<'a> {
         let reach_secs = window.from - inner.from;
         let mut wants = wanted(function, &values, wants);
         // Series of finer steps are brought to a common one first: several of their values become one.
-        if matches!((function.body, wants), (Body::Fold(_), Wants::Values))
-            && self.steps_of_all(&inputs, inner)?.len() > 1
-        {
+        if function.joins() && matches!(wants, Wants::Values) && self.steps_of_all(&inputs, inner)?.len() > 1 {
             wants = Wants::Sketches;
         }
         let inputs = inputs.into_iter().map(|input| self.plan(input, inner, wants)).collect::<Result<_, _>>()?;
@@ -221,15 +227,24 @@ impl<'a> Planner<'a> {
         Args { function, values, window, reach_secs: 0, limits, now: *now, zone }
     }
 
-    fn path(&mut self, expression: String, span: Span, window: Window, wants: Wants) -> Result<Planned, Misfit> {
-        let names = self.find(&expression, span)?;
+    fn path(
+        &mut self,
+        expression: String,
+        tagged: &[String],
+        span: Span,
+        window: Window,
+        wants: Wants,
+    ) -> Result<Planned, Misfit> {
+        let names = self.find(&expression, tagged, span)?;
         let alone = match wants {
-            Wants::Series => self.source.find_sketches(&expression).map_err(|why| misread(&expression, span, why))?,
+            Wants::Series if tagged.is_empty() => {
+                self.source.find_sketches(&expression).map_err(|why| misread(&expression, span, why))?
+            }
             _ => Vec::new(),
         };
-        self.cost.series += names.len() + alone.len();
+        self.spent.cost.series += names.len() + alone.len();
         let allowed = self.request.limits.series as u64;
-        self.check("series", allowed, self.cost.series as u64, "series to read", span)?;
+        self.check("series", allowed, self.spent.cost.series as u64, "series to read", span)?;
         let mut fetches = Vec::with_capacity(names.len() + alone.len());
         for name in names.iter() {
             let Some(archive) = self.archive(name, span, window)? else { continue };
@@ -258,8 +273,8 @@ impl<'a> Planner<'a> {
         sketches: Sketched,
     ) -> Result<usize, Misfit> {
         let slots = slots(archive, window);
-        self.points_wanted += slots.unsigned_abs();
-        self.check("points", self.request.limits.points, self.points_wanted, "points to read", span)?;
+        self.spent.points += slots.unsigned_abs();
+        self.check("points", self.request.limits.points, self.spent.points, "points to read", span)?;
         let key = (Arc::clone(name), window, sketches == Sketched::Alone);
         if let Some(at) = self.planned.get(&key) {
             self.fetches[*at].uses += 1;
@@ -268,7 +283,7 @@ impl<'a> Planner<'a> {
             }
             return Ok(*at);
         }
-        self.cost.points += slots.unsigned_abs();
+        self.spent.cost.points += slots.unsigned_abs();
         self.fetches.push(Fetch { name: Arc::clone(name), window, sketches, uses: 1, target: self.target, span });
         self.planned.insert(key, self.fetches.len() - 1);
         Ok(self.fetches.len() - 1)
@@ -286,15 +301,20 @@ impl<'a> Planner<'a> {
         Err(Misfit::new(Fault::Limit { limit, allowed, wanted: format!("{count} {of}") }, span))
     }
 
-    fn find(&mut self, expression: &str, span: Span) -> Result<Arc<[Arc<str>]>, Misfit> {
+    /// The series of a path expression, or of what tags are asked for.
+    fn find(&mut self, expression: &str, tagged: &[String], span: Span) -> Result<Arc<[Arc<str>]>, Misfit> {
         if let Some(names) = self.found.get(expression) {
             return Ok(Arc::clone(names));
         }
-        let finds = self.found.len() as u64 + 1;
-        self.check("finds", self.request.limits.finds as u64, finds, "path expressions", span)?;
-        let nodes = self.source.find(expression).map_err(|source| misread(expression, span, source))?;
-        let mut names: Vec<Arc<str>> =
-            nodes.iter().filter(|node| node.leaf).map(|node| node.path.as_str().into()).collect();
+        self.spent.finds += 1;
+        self.check("finds", self.request.limits.finds as u64, self.spent.finds, "path expressions", span)?;
+        let misread = |source| misread(expression, span, source);
+        let mut names: Vec<Arc<str>> = if tagged.is_empty() {
+            let nodes = self.source.find(expression).map_err(misread)?;
+            nodes.into_iter().filter(|node| node.leaf).map(|node| node.path.into()).collect()
+        } else {
+            self.source.find_tagged(tagged).map_err(misread)?.into_iter().map(Arc::from).collect()
+        };
         names.sort_unstable();
         names.dedup();
         let names: Arc<[Arc<str>]> = names.into();
@@ -322,9 +342,9 @@ impl<'a> Planner<'a> {
     /// The steps that an expression's series will have, finest first.
     fn steps(&mut self, bound: &Bound, window: Window) -> Result<BTreeSet<Step>, Misfit> {
         let Call { function, values, inputs, .. } = match bound {
-            Bound::Path { expression, span } => {
+            Bound::Path { expression, tagged, span } => {
                 let mut steps = BTreeSet::new();
-                for name in self.find(expression, *span)?.iter() {
+                for name in self.find(expression, tagged, *span)?.iter() {
                     steps.extend(self.archive(name, *span, window)?.map(|archive| archive.step));
                 }
                 return Ok(steps);
@@ -333,9 +353,9 @@ impl<'a> Planner<'a> {
         };
         let steps = self.steps_of_all(inputs, window)?;
         let set = function.step.and_then(|step| step(&self.args(function, values, window)));
-        Ok(match (set, function.body) {
-            (Some(step), _) if !steps.is_empty() => BTreeSet::from([step]),
-            (_, Body::Fold(_) | Body::Merge) => {
+        Ok(match set {
+            Some(step) if !steps.is_empty() => BTreeSet::from([step]),
+            _ if function.joins() => {
                 let mut all = steps.iter().copied();
                 let first = all.next();
                 first.and_then(|first| all.try_fold(first, lcm)).into_iter().collect()

@@ -4,16 +4,17 @@ use std::fmt::Write;
 
 /// `'%g' % value`: six significant digits, trailing zeros dropped.
 pub fn general(value: f64) -> String {
-    const DIGITS: i32 = 6;
-    if !value.is_finite() {
-        return repr(value);
-    }
-    let scientific = format!("{value:.*e}", DIGITS as usize - 1);
+    if value.is_finite() { significant(value, 6) } else { repr(value) }
+}
+
+/// As many significant digits as asked for, trailing zeros dropped.
+fn significant(value: f64, digits: usize) -> String {
+    let scientific = format!("{value:.*e}", digits - 1);
     let (mantissa, exponent) = parts(&scientific);
-    if !(-4..DIGITS).contains(&exponent) {
+    if !(-4..digits as i32).contains(&exponent) {
         return with_exponent(trimmed(mantissa), exponent);
     }
-    let decimals = (DIGITS - 1 - exponent).max(0) as usize;
+    let decimals = (digits as i32 - 1 - exponent).max(0) as usize;
     trimmed(&format!("{value:.decimals$}")).to_owned()
 }
 
@@ -49,6 +50,77 @@ pub fn write_repr(text: &mut String, value: f64) {
     if !text[begin..].contains('.') {
         text.push_str(".0");
     }
+}
+
+/// `template % value` for the one value that a template takes: `%d %i %s %r %f %e %g %%`, with flags, width and precision.
+///
+/// # Errors
+/// Another letter, a width without measure, or not exactly one place for the value.
+pub fn formatted(template: &str, value: f64) -> Result<String, String> {
+    const WIDTH_MAX: usize = 1000;
+    let refused = || format!("`{template}` is no format for one number");
+    let mut text = String::new();
+    let mut places = 0;
+    let mut rest = template;
+    while let Some(at) = rest.find('%') {
+        text.push_str(&rest[..at]);
+        let spec = &rest[at + 1..];
+        let flags = spec.len() - spec.trim_start_matches(['-', '+', ' ', '0', '#']).len();
+        let number = |text: &str| {
+            let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+            let number = if digits == 0 { Ok(0) } else { text[..digits].parse::<usize>() };
+            number.ok().filter(|number| *number <= WIDTH_MAX).map(|number| (number, digits)).ok_or_else(refused)
+        };
+        let (width, mut end) = number(&spec[flags..])?;
+        end += flags;
+        let mut precision = None;
+        if spec[end..].starts_with('.') {
+            let (digits, len) = number(&spec[end + 1..])?;
+            (precision, end) = (Some(digits), end + 1 + len);
+        }
+        let letter = spec[end..].chars().next().ok_or_else(refused)?;
+        rest = &spec[end + letter.len_utf8()..];
+        if letter == '%' {
+            text.push('%');
+            continue;
+        }
+        places += 1;
+        let shown = shown(value.abs(), letter, precision).ok_or_else(refused)?;
+        let sign = match &spec[..flags] {
+            _ if value.is_sign_negative() && !value.is_nan() && (value != 0.0 || !matches!(letter, 'd' | 'i')) => "-",
+            _ if matches!(letter, 's' | 'r') => "",
+            flags if flags.contains('+') => "+",
+            flags if flags.contains(' ') => " ",
+            _ => "",
+        };
+        let blanks = width.saturating_sub(sign.len() + shown.chars().count());
+        let zeros = spec[..flags].contains('0') && value.is_finite() && !matches!(letter, 's' | 'r');
+        text.push_str(&match &spec[..flags] {
+            flags if flags.contains('-') => format!("{sign}{shown}{}", " ".repeat(blanks)),
+            _ if zeros => format!("{sign}{}{shown}", "0".repeat(blanks)),
+            _ => format!("{}{sign}{shown}", " ".repeat(blanks)),
+        });
+    }
+    text.push_str(rest);
+    if places == 1 { Ok(text) } else { Err(refused()) }
+}
+
+/// A value that is not negative, by one letter of a format.
+fn shown(value: f64, letter: char, precision: Option<usize>) -> Option<String> {
+    Some(match (letter, precision) {
+        ('d' | 'i', _) if !value.is_finite() => return None,
+        ('d' | 'i', _) => format!("{:.0}", value.trunc()),
+        ('s' | 'r', precision) => repr(value).chars().take(precision.unwrap_or(usize::MAX)).collect(),
+        ('f' | 'F' | 'e' | 'g', _) if !value.is_finite() => repr(value),
+        ('f' | 'F', precision) => format!("{value:.*}", precision.unwrap_or(6)),
+        ('e', precision) => {
+            let scientific = format!("{value:.*e}", precision.unwrap_or(6));
+            let (mantissa, exponent) = parts(&scientific);
+            with_exponent(mantissa, exponent)
+        }
+        ('g', precision) => significant(value, precision.unwrap_or(6).max(1)),
+        _ => return None,
+    })
 }
 
 /// `round(value, decimals)`: correctly rounded, ties to even on the exact binary value.

@@ -71,4 +71,8 @@ pub struct Style {
     pub stacked: bool,
     /// Not drawn, though what is stacked on it begins where it ends.
     pub invisible: bool,
+    /// Drawn as a line from bottom to top wherever it has a value that is not zero.
+    pub draw_as_infinite: bool,
+    /// Has no name to show: what stands in for it is Python's word for that.
+    pub unnamed: bool,
 }

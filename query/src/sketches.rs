@@ -72,7 +72,7 @@ impl Sketches {
 /// # Errors
 /// Some are of values and some of members.
 pub(crate) fn merge(
-    series: &[Series],
+    series: &[&Series],
     (start, end, step): (Timestamp, Timestamp, Step),
 ) -> Result<Option<Sketches>, Unmergeable> {
     let Some(sketches) = series.iter().map(|series| series.sketches.as_ref()).collect::<Option<Vec<_>>>() else {

@@ -3,6 +3,7 @@
 pub use crate::error::SourceError;
 pub use tsdb::{Archive, Fetched, FetchedSketches, Node};
 
+use tsdb::index::TagExpression;
 use tsdb::{Error, Store, Timestamp, Window};
 
 /// A store to ask. Every store of the tsdb is one, the test scripts bring another.
@@ -12,6 +13,13 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// The pattern asks for too much, or the store cannot be read.
     fn find(&self, pattern: &str) -> Result<Vec<Node>, SourceError>;
+    /// The names of the series that satisfy every tag expression (`tag=value`, `tag=~pattern`, …), sorted.
+    ///
+    /// # Errors
+    /// One is no expression, all of them let a series without their tag pass, or the store has no tags.
+    fn find_tagged(&self, _expressions: &[String]) -> Result<Vec<String>, SourceError> {
+        Err(SourceError::Refused("this store does not search by tags".to_owned()))
+    }
     /// A series' archives, finest first; `None` for a series that is not there.
     ///
     /// # Errors
@@ -53,6 +61,11 @@ impl<S: Store> Source for S {
         Store::find(self, pattern).map_err(SourceError::from)
     }
 
+    fn find_tagged(&self, expressions: &[String]) -> Result<Vec<String>, SourceError> {
+        let expressions = expressions.iter().map(|text| TagExpression::parse(text)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Store::tagged(self, &expressions)?)
+    }
+
     fn archives(&self, name: &str) -> Result<Option<Vec<Archive>>, SourceError> {
         Store::archives(self, name).map_err(SourceError::from)
     }
@@ -84,9 +97,10 @@ impl From<Error> for SourceError {
     /// A pattern that is too wide is the asker's to mend; everything else is the store's.
     fn from(error: Error) -> SourceError {
         match error {
-            Error::TooManyExpansions { .. } | Error::TooManyNodes { .. } | Error::Name { .. } => {
-                SourceError::Refused(error.to_string())
-            }
+            Error::TooManyExpansions { .. }
+            | Error::TooManyNodes { .. }
+            | Error::Name { .. }
+            | Error::TagExpression { .. } => SourceError::Refused(error.to_string()),
             error => SourceError::Failed(Box::new(error)),
         }
     }

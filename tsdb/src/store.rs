@@ -5,6 +5,7 @@
 use crate::catalogue::SeriesId;
 use crate::counters::Counts;
 use crate::error::Error;
+use crate::index::TagExpression;
 use crate::retention::Archive;
 use crate::sketch::{Sketch, SketchKind};
 use crate::time::{Step, Timestamp, Window};
@@ -58,6 +59,15 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// There are more than the limits allow.
     fn leaves(&self) -> Result<Vec<String>, Error>;
+
+    /// The names of the series whose tags satisfy every expression, sorted. Stores that keep no tags refuse.
+    ///
+    /// # Errors
+    /// Every expression lets a series without its tag pass, a pattern takes too long, or there are more names than the
+    /// limits allow.
+    fn tagged(&self, _expressions: &[TagExpression]) -> Result<Vec<String>, Error> {
+        Err(Error::TagExpression { why: "this store does not search by tags".to_owned() })
+    }
 
     /// The archives of a series, finest first; `None` when nothing was ever written to it.
     ///
@@ -150,6 +160,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn leaves(&self) -> Result<Vec<String>, Error> {
         S::leaves(self)
+    }
+
+    fn tagged(&self, expressions: &[TagExpression]) -> Result<Vec<String>, Error> {
+        S::tagged(self, expressions)
     }
 
     fn archives(&self, name: &str) -> Result<Option<Vec<Archive>>, Error> {

@@ -1,10 +1,18 @@
 //! Alias: what a series is called. Values, tags and the path expression stay.
 
-use super::{Args, Body, Function, Group, Param, Takes, Value};
+use super::{Args, Body, Function, Group, Need, Param, Takes, Value};
+use crate::aggregation::Aggregation;
 use crate::ast::{Expr, Kind};
 use crate::error::Fault;
+use crate::evaluate::{Evaluation, argument};
 use crate::parse;
+use crate::python;
 use crate::series::Series;
+use tsdb::is_gap;
+
+const SEARCH: Param = Param::new("search", Takes::Pattern);
+const REPLACE: Param = Param::new("replace", Takes::Replacement);
+const POSITIONS: Param = Param::new("pos", Takes::Integer).optional().multiple();
 
 /// The family, by name.
 pub const ALL: &[Function] = &[
@@ -16,38 +24,93 @@ pub const ALL: &[Function] = &[
         Body::Name(|args, _| Ok(args.text("newName").to_owned())),
     ),
     Function::new(
+        "aliasByMetric",
+        Group::Alias,
+        "Every series is called by the last part of its name.",
+        &[Param::SERIES],
+        Body::Name(|_, series| Ok(parts_of(&series.name, -1, 0))),
+    ),
+    Function::new(
         "aliasByNode",
         Group::Alias,
         "Every series is called by parts of its name: dotted ones by number, from 0 or from the end, tags by name.",
         &[Param::SERIES, Param::new("nodes", Takes::NodeOrTag).multiple()],
-        Body::Name(by_node),
+        Body::Name(|args, series| Ok(by_node(args, series, args.list("nodes")))),
+    ),
+    Function::new(
+        "aliasByTags",
+        Group::Alias,
+        "Every series is called by its tags, by name, or by parts of its name, by number.",
+        &[Param::SERIES, Param::new("tags", Takes::NodeOrTag).multiple()],
+        Body::Name(|args, series| Ok(by_node(args, series, args.list("tags")))),
+    ),
+    Function::new(
+        "aliasQuery",
+        Group::Alias,
+        "Every series is called `newName` with the last value of another target in place of its `%d`, `%g` or the like; that target is the name after a replacement.",
+        &[Param::SERIES, SEARCH, REPLACE, Param::new("newName", Takes::Text)],
+        Body::Lists(by_query),
     ),
     Function::new(
         "aliasSub",
         Group::Alias,
         "Every match of the regular expression `search` in the name is replaced; `\\1` is what its first group matched.",
-        &[Param::SERIES, Param::new("search", Takes::Pattern), Param::new("replace", Takes::Replacement)],
+        &[Param::SERIES, SEARCH, REPLACE],
         Body::Name(substituted),
     ),
+    Function::new(
+        "legendValue",
+        Group::Alias,
+        "Statistics of every series are added to its name, in units if `\"si\"` or `\"binary\"` comes last.",
+        &[Param::SERIES, Param::new("valuesTypes", Takes::Text).optional().multiple()],
+        Body::Name(super::legend::with_values),
+    ),
+    Function::new(
+        "lower",
+        Group::Alias,
+        "Names in small letters, or the characters at the positions alone.",
+        &[Param::SERIES, POSITIONS],
+        Body::Name(|args, series| Ok(cased(args, &series.name, str::to_lowercase))),
+    )
+    .aliases(&["toLowerCase"]),
+    Function::new(
+        "substr",
+        Group::Special,
+        "Every series is called by the dotted parts of its name from `start` up to, not including, `stop`.",
+        &[
+            Param::SERIES,
+            Param::new("start", Takes::Node).default(Need::Integer(0)),
+            Param::new("stop", Takes::Node).default(Need::Integer(0)),
+        ],
+        Body::Name(|args, series| Ok(parts_of(&series.name, args.integer("start"), args.integer("stop")))),
+    ),
+    Function::new(
+        "upper",
+        Group::Alias,
+        "Names in capital letters, or the characters at the positions alone.",
+        &[Param::SERIES, POSITIONS],
+        Body::Name(|args, series| Ok(cased(args, &series.name, str::to_uppercase))),
+    )
+    .aliases(&["toUpperCase"]),
 ];
 
 fn substituted(args: &Args<'_>, series: &Series) -> Result<String, Fault> {
     let name = args.pattern("search").substitute(args.replacement("replace"), &series.name);
-    name.map_err(|reason| Fault::Argument { function: args.function_name(), reason })
+    name.map_err(|reason| argument(args.function, reason))
 }
 
 /// What is not there is empty, but its dot stays.
-fn by_node(args: &Args<'_>, series: &Series) -> Result<String, Fault> {
+pub(super) fn by_node(args: &Args<'_>, series: &Series, nodes: &[Value]) -> String {
     // A name that looks like a call is known by the first path inside.
     let inner = if series.name.ends_with(')') { first_path(args, &series.name) } else { None };
     let path = inner.as_deref().unwrap_or(&series.name);
-    let nodes: Vec<&str> = path.split(';').next().unwrap_or("").split('.').collect();
+    let parts: Vec<&str> = path.split(';').next().unwrap_or("").split('.').collect();
     let part = |node: &Value| match node {
-        Value::Node(at) => nodes.get(from_either_end(*at, nodes.len())).copied().unwrap_or(""),
+        Value::Node(at) => parts.get(from_either_end(*at, parts.len())).copied().unwrap_or(""),
         Value::Tag(tag) => series.tags.get(tag).map_or("", String::as_str),
         _ => "",
     };
-    Ok(args.list("nodes").iter().map(part).collect::<Vec<_>>().join("."))
+    nodes.iter().map(part).collect::<Vec<_>>().join(".")
 }
 
 fn from_either_end(at: i64, len: usize) -> usize {
@@ -64,4 +127,50 @@ fn first_path(args: &Args<'_>, name: &str) -> Option<String> {
             _ => return None,
         }
     }
+}
+
+/// Of what stands in the innermost parentheses, if there are any, and before a comma.
+fn parts_of(name: &str, start: i64, stop: i64) -> String {
+    let left = name.rfind('(').map_or(0, |at| at + 1);
+    let right = name.find(')').unwrap_or(name.len());
+    let parts: Vec<&str> = name.get(left..right).unwrap_or("").split('.').collect();
+    let begin = super::filter::first(start, parts.len());
+    let end = if stop == 0 { parts.len() } else { super::filter::first(stop, parts.len()) };
+    let kept = parts.get(begin..end.max(begin)).unwrap_or_default().join(".");
+    kept.split(',').next().unwrap_or("").to_owned()
+}
+
+fn cased(args: &Args<'_>, name: &str, change: fn(&str) -> String) -> String {
+    let positions = args.list("pos");
+    if positions.is_empty() {
+        return change(name);
+    }
+    let count = name.chars().count();
+    let is_meant = |at: usize| {
+        positions.iter().any(|pos| matches!(pos, Value::Integer(pos) if from_either_end(*pos, count) == at))
+    };
+    let mut changed = String::with_capacity(name.len());
+    for (at, c) in name.chars().enumerate() {
+        let mut buffer = [0; 4];
+        let letter = c.encode_utf8(&mut buffer);
+        if is_meant(at) { changed.push_str(&change(letter)) } else { changed.push_str(letter) }
+    }
+    changed
+}
+
+fn by_query(run: &mut Evaluation<'_>, args: &Args<'_>, lists: Vec<Vec<Series>>) -> Result<Vec<Series>, Fault> {
+    let refused = |reason: String| argument(args.function, reason);
+    let mut series: Vec<Series> = lists.into_iter().flatten().collect();
+    for series in &mut series {
+        let query = substituted(args, series)?;
+        let found = run.text(&query, args.window)?;
+        let Some(found) = found.first() else { return Err(refused(format!("no series found with query: {query}"))) };
+        let last = Aggregation::Last.over(&found.values);
+        if is_gap(last) {
+            return Err(refused(format!("`{}` has no last value", found.name)));
+        }
+        let name = python::formatted(args.text("newName"), last).map_err(refused)?;
+        run.rename(series, name)?;
+    }
+    Ok(series)
 }

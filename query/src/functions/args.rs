@@ -45,6 +45,15 @@ pub enum Value {
     Tag(String),
     /// The arguments of a `multiple` parameter.
     List(Vec<Value>),
+    /// Of [`Takes::SeriesOrNumber`]: a list of series, which is among the others.
+    Series,
+    /// Of [`Takes::Callback`].
+    Function {
+        /// As written.
+        word: String,
+        /// What it means.
+        function: &'static Function,
+    },
 }
 
 impl Value {
@@ -69,7 +78,10 @@ impl Value {
             Value::Text(text) | Value::Tag(text) | Value::Duration { text, .. } => text.clone(),
             Value::Aggregation { word, .. } => word.clone(),
             Value::Flag(flag) => if *flag { "True" } else { "False" }.to_owned(),
-            Value::Absent | Value::Pattern(_) | Value::Replacement(_) | Value::List(_) => "None".to_owned(),
+            Value::Function { word, .. } => word.clone(),
+            Value::Absent | Value::Pattern(_) | Value::Replacement(_) | Value::List(_) | Value::Series => {
+                "None".to_owned()
+            }
         }
     }
 }
@@ -144,19 +156,13 @@ impl Args<'_> {
         }
     }
 
-    /// Of an optional [`Takes::Text`] or [`Takes::Date`].
+    /// Of an optional [`Takes::Text`], [`Takes::Choice`] or [`Takes::Date`].
     pub fn maybe_text(&self, name: &str) -> Option<&str> {
         match self.value(name) {
             Value::Text(text) => Some(text),
             Value::Absent => None,
             _ => self.mismatch(name, Takes::Text),
         }
-    }
-
-    /// Of [`Takes::Aggregation`]: the word it was written with, and what it means.
-    pub fn aggregation_word(&self, name: &str) -> (&str, Aggregation) {
-        let Value::Aggregation { word, method } = self.value(name) else { self.mismatch(name, Takes::Aggregation) };
-        (word, *method)
     }
 
     /// Of [`Takes::Text`].
@@ -189,6 +195,12 @@ impl Args<'_> {
         *method
     }
 
+    /// Of [`Takes::Aggregation`]: the word it was written with, and what it means.
+    pub fn aggregation_word(&self, name: &str) -> (&str, Aggregation) {
+        let Value::Aggregation { word, method } = self.value(name) else { self.mismatch(name, Takes::Aggregation) };
+        (word, *method)
+    }
+
     /// Of [`Takes::Flag`].
     pub fn flag(&self, name: &str) -> bool {
         let Value::Flag(flag) = self.value(name) else { self.mismatch(name, Takes::Flag) };
@@ -204,5 +216,5 @@ impl Args<'_> {
 
 /// The parameters whose arguments are values, not series.
 pub(crate) fn literals(function: &Function) -> impl Iterator<Item = &'static Param> {
-    function.params.iter().filter(|param| param.takes != Takes::Series)
+    function.params.iter().filter(|param| !param.takes.is_series())
 }

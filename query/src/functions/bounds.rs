@@ -139,7 +139,7 @@ fn outside_percentiles(_: &mut Evaluation<'_>, args: &Args<'_>, lists: Vec<Vec<S
         let (low, high) = (bound(100.0 - n), bound(n));
         for (keep, series) in keeps.iter_mut().zip(&all) {
             let value = series.values[at];
-            *keep |= !is_gap(value) && !(low < value && value < high);
+            *keep |= !(is_gap(value) || low < value && value < high);
         }
     }
     Ok(all.into_iter().zip(keeps).filter(|(_, keep)| *keep).map(|(series, _)| series).collect())

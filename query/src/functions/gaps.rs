@@ -88,7 +88,7 @@ fn interpolate(args: &Args<'_>, values: &mut [f64]) {
     });
 }
 
-/// Rows beyond the series' own end count too, as graphite-web has it.
+/// Where the references have more rows the last ones stay, as graphite-web has it, though their times are others.
 fn transform_null(run: &mut Evaluation<'_>, args: &Args<'_>, lists: Vec<Vec<Series>>) -> Result<Vec<Series>, Fault> {
     let mut lists = lists.into_iter();
     let mut series = lists.next().unwrap_or_default();
@@ -112,6 +112,7 @@ fn transform_null(run: &mut Evaluation<'_>, args: &Args<'_>, lists: Vec<Vec<Seri
             series.values.resize(own.max(rows), GAP);
             let gaps = series.values.iter_mut().zip(&defaults).filter(|(value, _)| is_gap(**value));
             gaps.for_each(|(value, default)| *value = *default);
+            series.values.drain(..series.values.len() - own);
             series.tags.insert("referenceSeries".to_owned(), "1".to_owned());
         }
         let (shown, reference) =

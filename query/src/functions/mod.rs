@@ -12,9 +12,14 @@ pub mod combine;
 pub mod filter;
 pub mod gaps;
 pub mod generate;
+pub mod graph;
+pub mod groups;
 pub mod holt_winters;
+mod legend;
+pub mod line;
 pub mod moving;
 pub mod page;
+pub mod pairs;
 pub mod param;
 pub mod point;
 pub mod series;
@@ -38,6 +43,8 @@ use tsdb::{Step, Timestamp, Window};
 /// Every function, family by family, in the documentation's order.
 pub const FUNCTIONS: &[&[Function]] = &[
     combine::ALL,
+    groups::ALL,
+    pairs::ALL,
     point::ALL,
     series::ALL,
     gaps::ALL,
@@ -51,6 +58,8 @@ pub const FUNCTIONS: &[&[Function]] = &[
     sketch::ALL,
     filter::ALL,
     alias::ALL,
+    graph::ALL,
+    line::ALL,
     special::ALL,
 ];
 
@@ -82,7 +91,7 @@ pub struct Function {
     /// The window its inputs are read for, where that is not the caller's own.
     pub window: Option<fn(&Args<'_>, Step, Window) -> Window>,
     /// The windows that its first list is read for again, where one more evaluation is what it is about.
-    pub again: Option<fn(&Args<'_>) -> Result<Again, Fault>>,
+    pub again: Option<ReadAgain>,
     /// The step of its output, where an argument sets it.
     pub step: Option<fn(&Args<'_>) -> Option<Step>>,
     /// Whether its path expressions name series of sketches themselves, beside what is computed from them.
@@ -136,7 +145,7 @@ impl Function {
     }
 
     /// Its first list is read again, for these windows.
-    pub const fn again(mut self, again: fn(&Args<'_>) -> Result<Again, Fault>) -> Function {
+    pub const fn again(mut self, again: ReadAgain) -> Function {
         self.again = Some(again);
         self
     }
@@ -159,12 +168,6 @@ impl Function {
         self
     }
 
-    /// What becomes of names.
-    pub const fn renames(mut self, renames: Renames) -> Function {
-        self.naming.renames = renames;
-        self
-    }
-
     /// The output's name is made of the arguments and the input's.
     pub const fn composes(mut self, composed: fn(&Args<'_>, &str) -> String) -> Function {
         self.composed = Some(composed);
@@ -183,12 +186,30 @@ impl Function {
         self
     }
 
+    /// What becomes of names.
+    pub const fn renames(mut self, renames: Renames) -> Function {
+        self.naming.renames = renames;
+        self
+    }
+
+    /// Whether its output has the common step of its inputs.
+    pub(crate) fn joins(&self) -> bool {
+        match self.body {
+            Body::Fold(_) | Body::Merge => true,
+            Body::Lists(_) => self.group == Group::Combine,
+            _ => false,
+        }
+    }
+
     /// These tags take the values of these parameters, instead of the function's own tag being 1.
     pub const fn tags(mut self, tags: &'static [(&'static str, &'static str)]) -> Function {
         self.tagging = Tagging::Params(tags);
         self
     }
 }
+
+/// A list of series for each argument that is series.
+pub type Lists = Vec<Vec<Series>>;
 
 /// Who loops, over what. `evaluate.rs` has one arm for each.
 #[derive(Clone, Copy, Debug)]
@@ -204,14 +225,19 @@ pub enum Body {
     /// Merges the sketches of all series, step by step.
     Merge,
     /// Chooses and orders.
-    Pick(fn(&Args<'_>, Vec<Series>) -> Vec<Series>),
+    Pick(fn(&Args<'_>, Vec<Series>) -> Result<Vec<Series>, Fault>),
     /// Renames, and nothing else.
     Name(fn(&Args<'_>, &Series) -> Result<String, Fault>),
     /// Says how a series is to be consolidated or drawn; its values stay.
     Style(fn(&Args<'_>, &mut Series)),
     /// Makes series of lists: one for each argument that is series, in the order of the parameters.
-    Lists(fn(&mut Evaluation<'_>, &Args<'_>, Vec<Vec<Series>>) -> Result<Vec<Series>, Fault>),
+    Lists(fn(&mut Evaluation<'_>, &Args<'_>, Lists) -> Result<Vec<Series>, Fault>),
+    /// Names series by their tags: the call as it was written is the path expression.
+    Tagged,
 }
+
+/// Tells from the arguments what is evaluated again.
+pub type ReadAgain = fn(&Args<'_>) -> Result<Again, Fault>;
 
 /// What of a function's first list is evaluated: a list each, in this order.
 #[derive(Clone, Debug)]
@@ -249,11 +275,11 @@ pub struct Naming {
     pub separator: &'static str,
     /// Names of parameters.
     pub shown: &'static [&'static str],
-    /// What of the input is renamed.
+    /// What is called so.
     pub renames: Renames,
 }
 
-/// What becomes of names.
+/// What of a series becomes the composed name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Renames {
     /// The name, and what aggregates print.
@@ -288,12 +314,16 @@ pub enum Group {
     Calculate,
     /// Which series.
     FilterSeries,
-    /// Which values.
-    FilterData,
     /// Names.
     Alias,
     /// What fits nowhere else.
     Special,
+    /// How a graph shows a series.
+    Graph,
+    /// In which order.
+    Sorting,
+    /// Which values.
+    FilterData,
 }
 
 impl Group {
@@ -304,9 +334,11 @@ impl Group {
             Group::Transform => "Transform",
             Group::Calculate => "Calculate",
             Group::FilterSeries => "Filter Series",
-            Group::FilterData => "Filter Data",
             Group::Alias => "Alias",
             Group::Special => "Special",
+            Group::Graph => "Graph",
+            Group::Sorting => "Sorting",
+            Group::FilterData => "Filter Data",
         }
     }
 }
@@ -337,7 +369,7 @@ mod tests {
             for name in referred {
                 assert!(function.params.iter().any(|param| param.name == *name), "{}: {name}", function.name);
             }
-            let last = function.params.len() - 1;
+            let last = function.params.len().saturating_sub(1);
             assert!(function.params[..last].iter().all(|param| !param.multiple), "{}", function.name);
             assert!(function.sentence.ends_with('.'), "{}", function.name);
         }

@@ -185,7 +185,7 @@ fn stdev(args: &Args<'_>, series: &Series) -> Result<Slots, Fault> {
         }
         let variance = present * squares - sum * sum;
         let enough = present > 0.0 && present / points as f64 >= tolerance;
-        if enough && !(variance < 0.0) { variance.sqrt() / present } else { GAP }
+        if !enough || variance < 0.0 { GAP } else { variance.sqrt() / present }
     };
     Ok(Slots::of(series, series.values.iter().enumerate().map(one).collect()))
 }

@@ -46,8 +46,6 @@ pub enum Takes {
     Integer,
     /// A whole number or infinity.
     IntegerOrInfinity,
-    /// A number that names and tags show as it was written, whole or not.
-    NumberAsWritten,
     /// A string.
     Text,
     /// A string that is a Python regular expression.
@@ -58,8 +56,6 @@ pub enum Takes {
     Duration,
     /// A length of time with a sign, which is minus unless written, such as `"1h"` and `"+1h"`.
     Shift,
-    /// A moment, such as `"-1h"` or epoch seconds.
-    Date,
     /// A unit of the calendar, such as `"days"`; a flag is taken and ignored, as graphite-web does.
     CalendarUnit,
     /// A number of points, or a length of time.
@@ -73,6 +69,24 @@ pub enum Takes {
     Flag,
     /// The index of a dotted part of a name (negative from the end), or the name of a tag.
     NodeOrTag,
+    /// Groups of series, as `mapSeries` makes them.
+    SeriesLists,
+    /// A path expression or a call, or a number.
+    SeriesOrNumber,
+    /// A number whose whole values are shown as such.
+    NumberAsWritten,
+    /// The index of a dotted part of a name.
+    Node,
+    /// The name of a tag.
+    Tag,
+    /// A condition on a tag.
+    TagExpression,
+    /// A moment, as `from` takes it.
+    Date,
+    /// One of [`Aggregation::WORDS`], or the name of a function that takes series alone.
+    Callback,
+    /// One of these words.
+    Choice(&'static [&'static str]),
 }
 
 impl Takes {
@@ -80,11 +94,17 @@ impl Takes {
     pub const fn type_name(self) -> &'static str {
         match self {
             Takes::Series => "seriesList",
-            Takes::Number | Takes::Share | Takes::NumberAsWritten => "float",
-            Takes::Integer => "integer",
+            Takes::SeriesLists => "seriesLists",
+            Takes::SeriesOrNumber => "any",
+            Takes::Number | Takes::Share => "float",
+            Takes::Integer | Takes::NumberAsWritten => "integer",
             Takes::IntegerOrInfinity => "intOrInf",
-            Takes::Date => "date",
             Takes::Text | Takes::CalendarUnit | Takes::Pattern | Takes::Replacement | Takes::Consolidation => "string",
+            Takes::TagExpression | Takes::Choice(_) => "string",
+            Takes::Node => "node",
+            Takes::Tag => "tag",
+            Takes::Date => "date",
+            Takes::Callback => "aggOrSeriesFunc",
             Takes::Duration | Takes::Shift => "interval",
             Takes::PointsOrDuration => "intOrInterval",
             Takes::Aggregation => "aggFunc",
@@ -96,13 +116,21 @@ impl Takes {
     /// What it takes, for people; `None` for series, which need no explanation.
     pub const fn phrase(self) -> Option<&'static str> {
         Some(match self {
-            Takes::Series => return None,
+            Takes::Series | Takes::SeriesLists => return None,
+            Takes::SeriesOrNumber => "series, or a number",
+            Takes::Node => "the number of a dotted part, from 0",
+            Takes::Tag => "the quoted name of a tag",
+            Takes::TagExpression => {
+                "a quoted condition: `tag=value`, `tag!=value`, `tag=~pattern` or `tag!=~pattern`; one at least must ask for a value"
+            }
+            Takes::Callback => "the name of a function such as `\"sumSeries\"`, or one of",
+            Takes::Choice(_) => "one of",
             Takes::Number | Takes::NumberAsWritten => "a number",
             Takes::IntegerOrInfinity => "a whole number or `inf`",
             Takes::Shift => "a quoted length of time; without a sign, back in time",
-            Takes::Date => "a quoted moment such as `\"-1h\"`, or epoch seconds",
+            Takes::Date => "a quoted moment, as `from` takes it",
             Takes::CalendarUnit => {
-                "a quoted unit of the calendar: one of `\"years\"`, `\"months\"`, `\"weeks\"` (`\"weeks3\"` begin on Wednesday), `\"days\"`, `\"hours\"`, `\"minutes\"`, `\"seconds\"`"
+                "a quoted unit of the calendar: `\"years\"`, `\"months\"`, `\"weeks\"` (`\"weeks3\"` begin on Wednesday), `\"days\"`, `\"hours\"`, `\"minutes\"` or `\"seconds\"`"
             }
             Takes::Share => "a number from 0 to 1",
             Takes::Integer => "a whole number",
@@ -118,10 +146,16 @@ impl Takes {
         })
     }
 
+    /// Whether its arguments are series and nothing else.
+    pub const fn is_series(self) -> bool {
+        matches!(self, Takes::Series | Takes::SeriesLists)
+    }
+
     /// The words it chooses from; empty where there is no such list.
     pub const fn options(self) -> &'static [&'static str] {
         match self {
-            Takes::Aggregation => Aggregation::WORDS,
+            Takes::Aggregation | Takes::Callback => Aggregation::WORDS,
+            Takes::Choice(words) => words,
             Takes::Consolidation => special::CONSOLIDATIONS,
             _ => &[],
         }

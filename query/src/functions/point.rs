@@ -1,6 +1,6 @@
 //! Transform, point by point: every value anew, at its own time. Gaps stay gaps.
 
-use super::{Args, Body, Function, Group, Need, Param, Slots, Takes, Value};
+use super::{Args, Body, Function, Group, Need, Param, Slots, Takes};
 use crate::error::Fault;
 use crate::evaluate::argument;
 use crate::python;
@@ -141,11 +141,7 @@ fn log(args: &Args<'_>, series: &Series) -> Result<Slots, Fault> {
     if base <= 0.0 || base == 1.0 {
         return Err(argument(args.function, "`base` must be greater than 0 and not 1".to_owned()));
     }
-    let logarithm = |&value: &f64| match (value > 0.0 || value.is_nan() && !is_gap(value), args.value("base")) {
-        (false, _) => GAP,
-        (true, Value::Integer(10)) => value.log10(),
-        (true, _) => value.ln() / base.ln(),
-    };
+    let logarithm = |&value: &f64| if value <= 0.0 || is_gap(value) { GAP } else { value.ln() / base.ln() };
     Ok(Slots::of(series, series.values.iter().map(logarithm).collect()))
 }
 

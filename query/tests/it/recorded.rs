@@ -15,7 +15,7 @@ use tsdb::{Timestamp, WhisperStore, is_gap};
 fn recorded_render_answers() {
     let folder = tempfile::tempdir().unwrap();
     fixture::write(folder.path()).unwrap();
-    judge_all("recorded render", &WhisperStore::open_read_only(folder.path()).unwrap(), &[]);
+    judge_all("recorded render", &WhisperStore::open_read_only(folder.path()).unwrap(), Tags::Unknown, &[]);
 }
 
 /// The same tree imported into our own store: the same answers, without exception.
@@ -23,7 +23,7 @@ fn recorded_render_answers() {
 fn recorded_render_answers_of_an_imported_tree() {
     let folder = tempfile::tempdir().unwrap();
     let store = imported::fixture_store(folder.path(), Timestamp(fixture::NOW + 2 * 86_400));
-    judge_all("recorded render, imported", &store, &[]);
+    judge_all("recorded render, imported", &store, Tags::Known, &[]);
 }
 
 /// Cases that look at a coarse slot which is still being filled. Whisper has the mean of means there, in which an hour of
@@ -39,16 +39,24 @@ fn recorded_render_answers_of_a_tree_that_is_written_on() {
     }
     let folder = tempfile::tempdir().unwrap();
     let store = imported::fixture_store(folder.path(), Timestamp(fixture::NOW));
-    judge_all("recorded render, written on", &store, &BEING_FILLED);
+    judge_all("recorded render, written on", &store, Tags::Known, &BEING_FILLED);
+}
+
+/// Whether a store can be asked for tags; a tree of whisper files cannot, for long names are hashes there.
+#[derive(Clone, Copy, PartialEq)]
+enum Tags {
+    Known,
+    Unknown,
 }
 
 /// Asks every case; those that are excepted must differ, lest the list outlives its reasons.
-fn judge_all(which: &str, store: &dyn Source, excepted: &[&str]) {
+fn judge_all(which: &str, store: &dyn Source, tags: Tags, excepted: &[&str]) {
     let Some(cases) = cases("render.jsonl") else { return };
     let (mut score, mut quirks, mut skipped) = (Score::default(), (0, 0), 0);
     for case in cases.iter().filter(|case| case["path"] == "/render" && case["cmp"] == "render") {
         let asked = Asked::new(case);
-        if !asked.uses_built_functions_only() {
+        let by_tags = asked.targets.iter().any(|target| target.contains("seriesByTag("));
+        if !asked.uses_built_functions_only() || by_tags && tags == Tags::Unknown {
             skipped += 1;
             continue;
         }
@@ -163,7 +171,8 @@ fn compare(expected: &[Value], given: &[Series], nulls: Nulls) -> Result<(), Str
 }
 
 fn compare_series(expected: &Value, given: &Series, nulls: Nulls) -> Result<(), String> {
-    if expected["target"] != given.name.as_str() {
+    let unnamed = expected["target"].is_null() && given.style.unnamed;
+    if !unnamed && expected["target"] != given.name.as_str() {
         return Err(format!("{} expected, {:?} given", expected["target"], given.name));
     }
     if expected["tags"] != serde_json::to_value(&given.tags).unwrap() {

@@ -22,6 +22,7 @@ use query::source::{Archive, Fetched, FetchedSketches, Node};
 use query::{Answer, Error, Limits, Request, Series, Source, SourceError, attime, consolidate, functions, python};
 use std::collections::BTreeMap;
 use std::path::Path;
+use tsdb::index::{Bounds, Index, TagExpression};
 use tsdb::sketch::{Accuracy, BinLimit, DdSketch, Hll, Leaf, LgK, Sketch};
 use tsdb::{GAP, Step, Timestamp, Window, is_gap};
 
@@ -218,6 +219,15 @@ impl Source for Script {
         let names = self.series.keys().cloned().chain(leaves);
         let names = names.filter(|name| regex.is_match(name.as_str()).unwrap());
         Ok(names.map(|path| Node { path, leaf: true }).collect())
+    }
+
+    fn find_tagged(&self, expressions: &[String]) -> Result<Vec<String>, SourceError> {
+        let index = Index::new(1000, Bounds { expansions: 100, nodes: 1000 });
+        for name in self.series.keys().filter(|name| name.contains(';')) {
+            index.show(index.resolve(name)?);
+        }
+        let expressions = expressions.iter().map(|text| TagExpression::parse(text)).collect::<Result<Vec<_>, _>>()?;
+        Ok(index.tagged(&expressions)?)
     }
 
     fn archives(&self, name: &str) -> Result<Option<Vec<Archive>>, SourceError> {

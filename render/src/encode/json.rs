@@ -28,7 +28,10 @@ pub fn encode(series: &[Series], nulls: Nulls, layout: Layout) -> String {
 fn push_series(json: &mut JsonWriter, series: &Series, nulls: Nulls) {
     json.begin_map();
     json.key("target");
-    json.string(&series.name);
+    match series.style.unnamed {
+        true => json.number(f64::NAN),
+        false => json.string(&series.name),
+    }
     json.key("tags");
     json.begin_map();
     for (tag, value) in &series.tags {

@@ -13,7 +13,9 @@ pub fn fixture_store(folder: &Path) -> SlabStore {
         .iter()
         .map(|series| {
             let path = series.path();
-            let name = name::of_path(Path::new(&path)).expect("a name");
+            // Of a file that is called by a hash only whoever wrote it knows the name.
+            let by_hash = series.name.contains(';') && !path.contains(';');
+            let name = if by_hash { series.name.clone() } else { name::of_path(Path::new(&path)).expect("a name") };
             (name, whisper::read_whole(&tree.join(path)).expect("read"))
         })
         .collect();

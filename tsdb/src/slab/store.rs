@@ -25,7 +25,7 @@ use crate::catalogue::SeriesId;
 use crate::counters::{Counters, Counts};
 use crate::error::Error;
 use crate::find::Bounds;
-use crate::index::Index;
+use crate::index::{Index, TagExpression};
 use crate::lock::FolderLock;
 use crate::name::{NameError, canonical, clip};
 use crate::retention::Archive;
@@ -386,6 +386,10 @@ impl Store for SlabStore {
 
     fn leaves(&self) -> Result<Vec<String>, Error> {
         self.index.leaves()
+    }
+
+    fn tagged(&self, expressions: &[TagExpression]) -> Result<Vec<String>, Error> {
+        self.index.tagged(expressions)
     }
 
     fn archives(&self, name: &str) -> Result<Option<Vec<Archive>>, Error> {
