@@ -351,7 +351,7 @@ impl<'a> Planner<'a> {
             }
             Bound::Call(call) => call,
         };
-        let steps = self.steps_of_all(inputs, window)?;
+        let steps = self.steps_of_all(&inputs[..function.leading(inputs.len())], window)?;
         let set = function.step.and_then(|step| step(&self.args(function, values, window)));
         Ok(match set {
             Some(step) if !steps.is_empty() => BTreeSet::from([step]),

@@ -106,13 +106,15 @@ fn transform_null(run: &mut Evaluation<'_>, args: &Args<'_>, lists: Vec<Vec<Seri
     for series in &mut series {
         series.sketches = None;
         let own = series.values.len();
-        if references.is_empty() {
+        if rows == 0 {
             series.values.iter_mut().filter(|value| is_gap(**value)).for_each(|value| *value = default);
         } else {
             series.values.resize(own.max(rows), GAP);
             let gaps = series.values.iter_mut().zip(&defaults).filter(|(value, _)| is_gap(**value));
             gaps.for_each(|(value, default)| *value = *default);
             series.values.drain(..series.values.len() - own);
+        }
+        if !references.is_empty() {
             series.tags.insert("referenceSeries".to_owned(), "1".to_owned());
         }
         let (shown, reference) =

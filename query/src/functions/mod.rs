@@ -192,6 +192,15 @@ impl Function {
         self
     }
 
+    /// How many of its inputs, the first ones, its output is like: lists that may be left out are only looked at.
+    pub(crate) fn leading(&self, inputs: usize) -> usize {
+        let lists = || self.params.iter().filter(|param| param.takes.is_series());
+        match lists().any(|param| param.need == Need::Optional && !param.multiple) {
+            true => lists().filter(|param| param.need == Need::Required).count().min(inputs),
+            false => inputs,
+        }
+    }
+
     /// Whether its output has the common step of its inputs.
     pub(crate) fn joins(&self) -> bool {
         match self.body {

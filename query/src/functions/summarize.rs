@@ -64,7 +64,7 @@ fn summarize(args: &Args<'_>, series: &Series) -> Result<Slots, Fault> {
         true => (series.start, series.end),
         false => (series.start.floor(step), series.end.floor(step) + secs),
     };
-    let Buckets { values, .. } = buckets(args, series, args.aggregation("func"), (start, end, step))?;
+    let Buckets { values, end } = buckets(args, series, args.aggregation("func"), (start, end, step))?;
     Ok(Slots { start, end, step, values })
 }
 
@@ -89,10 +89,13 @@ pub(super) fn buckets(
 ) -> Result<Buckets, Fault> {
     let secs = i64::from(step.secs());
     let buckets = count(args, end - start, secs)?;
-    let first_of = |at: Timestamp| {
+    let slots_before = |at: Timestamp| {
         let before = (at - series.start + i64::from(series.step.secs()) - 1).div_euclid(i64::from(series.step.secs()));
-        usize::try_from(before).unwrap_or(0).min(series.values.len())
+        usize::try_from(before).unwrap_or(0)
     };
+    // A series moved in time may have more values than its range has slots: those count for nothing.
+    let room = slots_before(series.end).min(series.values.len());
+    let first_of = |at: Timestamp| slots_before(at).min(room);
     let slots_full = secs as f64 / f64::from(series.step.secs());
     let sketches = match (method, &series.sketches) {
         (Aggregation::Quantile(quantile), Some(sketches)) => sketches.clone().quantile(quantile),
