@@ -191,6 +191,7 @@ fn of_one_total(run: &mut Evaluation<'_>, args: &Args<'_>, series: &[Series], to
     let one = |(at, series): (usize, &Series)| {
         let values = zip_longest(rows.column(at), &totals, percent);
         let own = Common { start: series.start, end: series.end, step: series.step };
+        let text = if text.is_empty() { &series.path_expression } else { &text };
         run.computed(format!("asPercent({},{text})", series.name), own, values)
     };
     series.iter().enumerate().map(one).collect()

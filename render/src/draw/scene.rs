@@ -53,6 +53,8 @@ pub(super) struct Trace<'a> {
     pub role: Role,
     /// Belongs to the right axis.
     pub right: bool,
+    /// Not drawn and not named; what is stacked on it begins where it ends.
+    pub invisible: bool,
 }
 
 /// How a series appears.
@@ -66,6 +68,8 @@ pub(super) enum Role {
     Layer,
     /// A limit that others are held against: dashed, named at its right end.
     Threshold,
+    /// A line from bottom to top at each time with a value above zero.
+    Upright,
 }
 
 impl<'a> Scene<'a> {
@@ -101,7 +105,10 @@ impl<'a> Scene<'a> {
 
     /// Areas stand on zero, so an axis with areas has it.
     pub(super) fn has_areas(&self, right: bool) -> bool {
-        self.traces.iter().any(|trace| trace.right == right && matches!(trace.role, Role::Area | Role::Layer))
+        // What stands on a series that is not drawn does not stand on zero.
+        let floats = self.traces.iter().any(|trace| trace.invisible);
+        let stands = |trace: &Trace<'_>| trace.role == Role::Area || trace.role == Role::Layer && !floats;
+        self.traces.iter().any(|trace| trace.right == right && stands(trace))
     }
 
     /// Prefix of a picture's ids within one page; pictures of other content have others.
@@ -210,6 +217,7 @@ fn trace<'a>(index: usize, series: &'a Series, picture: &Picture, from: i64, unt
         width: series.style.line_width.map(|w| w as f32).filter(|w| w.is_finite()).map(|w| w.clamp(0.0, 100.0)),
         role: Role::Line,
         right: series.style.second_y_axis,
+        invisible: series.style.invisible,
     };
     consolidate(&mut trace, series, picture, from, until);
     trace
@@ -235,7 +243,11 @@ fn assign_roles(traces: &mut [Trace<'_>], series: &[Series], picture: &Picture) 
     for (i, trace) in traces.iter_mut().enumerate() {
         let series = &series[trace.index];
         let stacked = picture.area_mode == AreaMode::Stacked && !trace.right;
-        trace.role = if any_long && is_constant(series) {
+        trace.role = if series.style.draw_as_infinite {
+            // It reaches over whatever the others need.
+            trace.range = None;
+            Role::Upright
+        } else if any_long && is_constant(series) {
             Role::Threshold
         } else if stacked || series.style.stacked {
             Role::Layer

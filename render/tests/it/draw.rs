@@ -296,3 +296,35 @@ fn vital_signs_are_drawn_in_their_unit() {
     assert!(!unit(&[one.clone(), heart("web.load")], &picture()), "no unit in common");
     assert!(!unit(&[one], &Picture { unit: Unit::Plain, ..picture() }), "a unit that was asked for stays");
 }
+
+/// The lower edge of a band is not drawn and not named, and the axis does not begin at zero for its sake.
+#[test]
+fn a_band_floats_on_a_series_that_is_not_drawn() {
+    let mut all = vec![day("low", 1000.0, 1), day("high", 1100.0, 1)];
+    for series in &mut all {
+        series.style.stacked = true;
+    }
+    all[0].style.invisible = true;
+    let svg = draw::svg(&all, &picture()).expect("drawn");
+    assert!(svg.contains("high") && !svg.contains(">low<"), "the legend names the band alone");
+    let standing = draw::svg(&all[1..], &picture()).expect("drawn");
+    let from = |svg: &str| attribute(svg, "data-y-min").parse::<f64>().expect("a number");
+    assert!(from(&standing) == 0.0 && from(&svg) > 0.0, "a band does not stand on zero: {}", from(&svg));
+}
+
+/// A moment is a line over the whole height, whatever the axis reaches.
+#[test]
+fn a_moment_is_a_line_from_bottom_to_top() {
+    let lines = |svg: &str| svg.matches("<path").count() + svg.matches("<polyline").count();
+    let data = vec![day("load", 100.0, 1)];
+    let mut with_moment = data.clone();
+    let mut moment = series("deploy", 1, vec![1.0, 1.0]);
+    moment.start = Timestamp(MIDNIGHT + 43_200);
+    moment.end = moment.start;
+    moment.style.draw_as_infinite = true;
+    with_moment.push(moment);
+    let (without, with) =
+        (draw::svg(&data, &picture()).expect("drawn"), draw::svg(&with_moment, &picture()).expect("drawn"));
+    assert!(lines(&with) > lines(&without) && with.contains("deploy"));
+    assert_eq!(attribute(&with, "data-y-min"), attribute(&without, "data-y-min"), "the axis stays that of the data");
+}

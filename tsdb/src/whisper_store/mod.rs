@@ -11,8 +11,9 @@ use crate::catalogue::{Catalogue, SeriesId};
 use crate::counters::{Counters, Counts};
 use crate::error::Error;
 use crate::find::Bounds;
+use crate::index::{Index, TagExpression};
 use crate::lock::FolderLock;
-use crate::name::{NameError, Place, canonical, clip};
+use crate::name::{NameError, Place, canonical, clip, tagged_of_leaf};
 use crate::retention::Archive;
 use crate::schema::Rules;
 use crate::store::{Fetched, Node, Point, Store, WriteReport};
@@ -197,6 +198,21 @@ impl Store for WhisperStore {
 
     fn leaves(&self) -> Result<Vec<String>, Error> {
         self.tree().leaves()
+    }
+
+    /// The names are read off the tree at every question: other programs write to it too. A series that lies under its hash
+    /// is known by what was resolved since the store was opened.
+    fn tagged(&self, expressions: &[TagExpression]) -> Result<Vec<String>, Error> {
+        let bounds = Bounds { expansions: self.limits.expansions, nodes: self.limits.nodes };
+        let index = Index::new(self.limits.series, bounds);
+        let files = self.tree().find("_tagged.*.*.*")?.into_iter().filter(|node| node.leaf);
+        let files = files.filter_map(|node| tagged_of_leaf(node.path.splitn(4, '.').last()?));
+        let ids = (0..self.catalogue.len()).filter_map(|id| u32::try_from(id).ok());
+        let resolved = ids.filter_map(|id| self.catalogue.name(SeriesId(id))).filter(|name| name.contains(';'));
+        for name in files.chain(resolved.map(|name| name.to_string())) {
+            index.show(index.resolve(&name)?);
+        }
+        index.tagged(expressions)
     }
 
     fn archives(&self, name: &str) -> Result<Option<Vec<Archive>>, Error> {

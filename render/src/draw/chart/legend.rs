@@ -114,7 +114,7 @@ fn chosen<'s, 'a>(scene: &'s Scene<'a>) -> Vec<&'s Trace<'a>> {
     let picture = scene.picture;
     let layers = scene.layers.iter().map(|layer| &scene.traces[layer.trace]);
     let rest = scene.traces.iter().filter(|trace| trace.role != Role::Layer);
-    let mut traces: Vec<&Trace<'_>> = layers.chain(rest).collect();
+    let mut traces: Vec<&Trace<'_>> = layers.chain(rest).filter(|trace| !trace.invisible).collect();
     if picture.hide_null_from_legend {
         traces.retain(|trace| trace.summary.is_some());
     }

@@ -49,6 +49,30 @@ pub(super) fn draw(sink: &RefCell<Sink<'_>>, plane: &Plane<'_>, scene: &Scene<'_
     sink.borrow_mut().canvas.close();
 }
 
+/// Draws a line from bottom to top at each time with a value above zero, one for a pixel at most.
+pub(super) fn uprights(
+    sink: &RefCell<Sink<'_>>,
+    plane: &Plane<'_>,
+    scene: &Scene<'_>,
+    layout: &Layout,
+    trace: &Trace<'_>,
+) {
+    sink.borrow_mut().canvas.open(Group::Series { index: trace.index, name: trace.name });
+    sink.borrow_mut().dash = trace.dash;
+    let (axis, pixels_per_second) = (&layout.left, f64::from(layout.plot.width()) / scene.span());
+    let mut drawn = None;
+    for (at, _) in (0..).zip(trace.values.iter()).filter(|(_, value)| **value > 0.0) {
+        let time = trace.start + f64::from(at) * trace.step;
+        let pixel = Some((time * pixels_per_second).floor() as i64);
+        if (0.0..=scene.span()).contains(&time) && pixel != drawn {
+            stroke(plane, &[(time, axis.from), (time, axis.to)], trace.color, trace.width.unwrap_or(1.0));
+            drawn = pixel;
+        }
+    }
+    sink.borrow_mut().dash = None;
+    sink.borrow_mut().canvas.close();
+}
+
 fn runs(scene: &Scene<'_>, trace: &Trace<'_>, columns: &Columns) -> Runs {
     let picture = scene.picture;
     let bridge = match picture.line_mode {

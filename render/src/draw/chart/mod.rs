@@ -72,10 +72,13 @@ fn plot(canvas: &mut dyn Canvas, scene: &Scene<'_>, layout: &Layout) {
         // Limits first: data is drawn over them.
         let order = [Role::Threshold, Role::Area, Role::Line];
         for role in order {
-            for trace in scene.traces.iter().filter(|trace| trace.role == role) {
+            for trace in scene.traces.iter().filter(|trace| trace.role == role && !trace.invisible) {
                 let plane = if trace.right { right.as_ref().unwrap_or(&left) } else { &left };
                 line::draw(&sink, plane, scene, layout, trace);
             }
+        }
+        for trace in scene.traces.iter().filter(|trace| trace.role == Role::Upright && !trace.invisible) {
+            line::uprights(&sink, &left, scene, layout, trace);
         }
     }
     canvas.clip(None);

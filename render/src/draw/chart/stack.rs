@@ -65,7 +65,7 @@ pub(in crate::draw) fn layers(
         for (below, upper) in below.iter_mut().zip(&upper).filter(|(_, upper)| upper.is_finite()) {
             *below = *upper;
         }
-        let range = edges(&lower, &upper);
+        let range = if traces[i].invisible { None } else { edges(&lower, &upper) };
         layers.push(Layer { trace: i, lower, upper, range });
     }
     (times, layers)
@@ -87,6 +87,9 @@ pub(super) fn draw(sink: &RefCell<Sink<'_>>, plane: &Plane<'_>, scene: &Scene<'_
     let dots = 2.0 * scene.span() / f64::from(layout.plot.width().max(1.0));
     for (position, layer) in scene.layers.iter().enumerate() {
         let trace = &scene.traces[layer.trace];
+        if trace.invisible {
+            continue;
+        }
         sink.borrow_mut().canvas.open(Group::Series { index: trace.index, name: trace.name });
         let opacity = scene.picture.area_alpha.filter(|a| a.is_finite()).unwrap_or(0.82);
         for run in pieces(&layer.upper) {
