@@ -34,7 +34,7 @@ pub const ALL: &[Function] = &[
         "sin",
         Group::Transform,
         "The sine of the time in seconds since 1970, times `amplitude`.",
-        &[NAME, Param::new("amplitude", Takes::Number).default(Need::Integer(1)), STEP],
+        &[NAME, Param::new("amplitude", Takes::NumberAsWritten).default(Need::Integer(1)), STEP],
         Body::Lists(|run, args, _| {
             let amplitude = args.any_number("amplitude");
             let from = args.window.from;

@@ -14,9 +14,10 @@ const ALPHA_GAMMA: f64 = 0.1;
 /// How fast the slope follows.
 const BETA: f64 = 0.0035;
 
-const DELTA: Param = Param::new("delta", Takes::Number).default(Need::Integer(3));
-const BOOTSTRAP: Param = Param::new("bootstrapInterval", Takes::Duration).default(Need::Word("7d"));
-const SEASON: Param = Param::new("seasonality", Takes::Duration).default(Need::Word("1d"));
+const DELTA: Param = Param::new("delta", Takes::NumberAsWritten).default(Need::Integer(3));
+const BOOTSTRAP: Param =
+    Param::new("bootstrapInterval", Takes::Duration).default(Need::Word("7d")).suggests(&["7d", "30d"]);
+const SEASON: Param = Param::new("seasonality", Takes::Duration).default(Need::Word("1d")).suggests(&["1d", "7d"]);
 const BAND: &[Param] = &[Param::SERIES, DELTA, BOOTSTRAP, SEASON];
 
 /// The family, by name.

@@ -9,7 +9,8 @@ use crate::python;
 use crate::series::Series;
 use tsdb::{GAP, Step, Window, is_gap};
 
-const SIZE: Param = Param::new("windowSize", Takes::PointsOrDuration);
+const SIZE: Param = Param::new("windowSize", Takes::PointsOrDuration)
+    .suggests(&["5", "7", "10", "1min", "5min", "10min", "30min", "1hour"]);
 const FACTOR: Param = Param::new("xFilesFactor", Takes::Number).optional();
 
 /// The family, by name.

@@ -14,6 +14,8 @@ pub struct Param {
     pub need: Need,
     /// Whether the last parameter takes all arguments that are left.
     pub multiple: bool,
+    /// What a picker offers to begin with; numbers are such.
+    pub suggestions: &'static [&'static str],
 }
 
 /// Whether an argument may be left out.
@@ -170,7 +172,7 @@ impl Param {
 
     /// A parameter that may not be left out.
     pub const fn new(name: &'static str, takes: Takes) -> Param {
-        Param { name, takes, need: Need::Required, multiple: false }
+        Param { name, takes, need: Need::Required, multiple: false, suggestions: &[] }
     }
 
     /// It may be left out.
@@ -182,6 +184,12 @@ impl Param {
     /// What it is when left out.
     pub const fn default(mut self, need: Need) -> Param {
         self.need = need;
+        self
+    }
+
+    /// What a picker offers to begin with.
+    pub const fn suggests(mut self, suggestions: &'static [&'static str]) -> Param {
+        self.suggestions = suggestions;
         self
     }
 

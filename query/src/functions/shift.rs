@@ -10,6 +10,8 @@ use tsdb::{GAP, Timestamp, Window, is_gap};
 
 type Answer = Result<Vec<Series>, Fault>;
 
+const SHIFTS: &[&str] = &["1h", "6h", "12h", "1d", "2d", "7d", "14d", "30d"];
+
 /// The family, by name.
 pub const ALL: &[Function] = &[
     Function::new(
@@ -30,7 +32,7 @@ pub const ALL: &[Function] = &[
         "The series as it was `timeShift` before, at the times of the request; it ends where the request does if `resetEnd`. `alignDst` means nothing here: shifts are absolute.",
         &[
             Param::SERIES,
-            Param::new("timeShift", Takes::Shift),
+            Param::new("timeShift", Takes::Shift).suggests(SHIFTS),
             Param::new("resetEnd", Takes::Flag).default(Need::Flag(true)),
             Param::new("alignDst", Takes::Flag).default(Need::Flag(false)),
         ],
@@ -57,7 +59,7 @@ pub const ALL: &[Function] = &[
         "The series as it was so many `timeShiftUnit` before, for each number from `timeShiftStart` up to, not including, `timeShiftEnd`.",
         &[
             Param::SERIES,
-            Param::new("timeShiftUnit", Takes::Shift).default(Need::Word("1d")),
+            Param::new("timeShiftUnit", Takes::Shift).default(Need::Word("1d")).suggests(SHIFTS),
             Param::new("timeShiftStart", Takes::Integer).default(Need::Integer(0)),
             Param::new("timeShiftEnd", Takes::Integer).default(Need::Integer(7)),
         ],

@@ -9,7 +9,7 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use tsdb::{GAP, Step, Timestamp, Window, is_gap};
 
-const INTERVAL: Param = Param::new("intervalString", Takes::Duration);
+const INTERVAL: Param = Param::new("intervalString", Takes::Duration).suggests(&["10min", "1h", "1d"]);
 const FUNC: Param = Param::new("func", Takes::Aggregation).default(Need::Word("sum"));
 
 /// The family, by name.
@@ -223,9 +223,12 @@ fn from_begin_of(args: &Args<'_>, unit: Unit) -> Result<Again, Fault> {
     Ok(Again { own: false, windows: vec![Window { from, until: args.window.until }] })
 }
 
-/// Where the unit that a moment lies in began, in a zone.
+/// Where the unit that a moment lies in began, by a clock that goes as the zone's does at that moment: graphite-web
+/// takes the summer's offset back into winter.
 fn begin_of(unit: Unit, at: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
-    let local = zone.to_datetime(jiff::Timestamp::from_second(at.0).ok()?);
+    let instant = jiff::Timestamp::from_second(at.0).ok()?;
+    let offset = zone.to_offset(instant);
+    let local = offset.to_datetime(instant);
     let (date, hour, minute) = (local.date(), local.hour(), local.minute());
     let clock = |hour, minute| Time::new(hour, minute, 0, 0).ok();
     let (date, time) = match unit {
@@ -240,6 +243,6 @@ fn begin_of(unit: Unit, at: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         Unit::Month => (Date::new(date.year(), date.month(), 1).ok()?, clock(0, 0)?),
         Unit::Year => (Date::new(date.year(), 1, 1).ok()?, clock(0, 0)?),
     };
-    let begin = zone.to_timestamp(DateTime::from_parts(date, time)).ok()?;
+    let begin = offset.to_timestamp(DateTime::from_parts(date, time)).ok()?;
     Some(Timestamp(begin.as_second()))
 }
