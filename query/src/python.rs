@@ -169,6 +169,32 @@ pub fn round_to(value: f64, precision: i64) -> f64 {
     text.parse::<f64>().unwrap_or(value).copysign(value)
 }
 
+/// So many values Python does not sort by halving alone.
+pub const FEW: usize = 64;
+
+/// `list.sort()`. Where there are NaNs, which no comparison orders, the places of all values follow from the algorithm:
+/// of [`FEW`] values the run in front, then each of the others by halving. Of more, NaNs are last.
+pub fn sort(values: &mut [f64]) {
+    let count = values.len();
+    if count >= FEW || !values.iter().any(|value| value.is_nan()) {
+        return values.sort_by(f64::total_cmp);
+    }
+    let falls = |values: &[f64], at: usize| values[at] < values[at - 1];
+    let falling = count > 1 && falls(values, 1);
+    let run = (1..count).find(|at| falls(values, *at) != falling).unwrap_or(count);
+    if falling {
+        values[..run].reverse();
+    }
+    for at in run..count {
+        let (mut place, mut end) = (0, at);
+        while place < end {
+            let middle = place + (end - place) / 2;
+            if values[at] < values[middle] { end = middle } else { place = middle + 1 }
+        }
+        values[place..=at].rotate_right(1);
+    }
+}
+
 fn parts(scientific: &str) -> (&str, i32) {
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
     (mantissa, exponent.parse().unwrap_or(0))
@@ -246,6 +272,18 @@ mod tests {
             (1e22, 3, 1e22),
         ] {
             assert_eq!(round_to(value, precision), rounded, "{value} {precision}");
+        }
+    }
+
+    #[test]
+    fn nans_are_where_python_leaves_them() {
+        for (mut values, sorted) in [
+            (vec![3.0, f64::NAN, 1.0, 2.0], "3.0 nan 1.0 2.0"),
+            (vec![f64::NAN, 3.0, 1.0], "nan 1.0 3.0"),
+            (vec![5.0, 4.0, f64::NAN, 3.0, 1.0], "1.0 3.0 4.0 5.0 nan"),
+        ] {
+            sort(&mut values);
+            assert_eq!(values.iter().map(|value| repr(*value)).collect::<Vec<_>>().join(" "), sorted);
         }
     }
 

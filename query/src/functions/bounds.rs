@@ -4,6 +4,7 @@ use super::{Args, Body, Function, Group, Param, Slots, Takes};
 use crate::aggregation::{Between, percentile};
 use crate::error::Fault;
 use crate::evaluate::{Evaluation, argument};
+use crate::python;
 use crate::series::Series;
 use tsdb::{GAP, is_gap};
 
@@ -80,12 +81,19 @@ fn rank(args: &Args<'_>) -> Result<f64, Fault> {
     if n > 0.0 { Ok(n) } else { Err(reason()) }
 }
 
+/// The percentile of a whole series, which graphite-web sorts twice: that shows where there are NaNs.
+fn of_series(values: &mut Vec<f64>, n: f64) -> f64 {
+    values.retain(|value| !is_gap(*value));
+    python::sort(values);
+    percentile(values, n, Between::Next)
+}
+
 /// Series without a value have no line.
 fn line_at_percentile(run: &mut Evaluation<'_>, args: &Args<'_>, lists: Vec<Vec<Series>>) -> Answer {
     let n = rank(args)?;
     let mut lines = Vec::new();
     for mut series in lists.into_iter().flatten() {
-        let line = percentile(&mut series.values, n, Between::Next);
+        let line = of_series(&mut series.values, n);
         if is_gap(line) {
             continue;
         }
@@ -109,7 +117,7 @@ fn within_percentile(
     let n = rank(args)?;
     let mut all: Vec<Series> = lists.into_iter().flatten().collect();
     for series in &mut all {
-        let bound = percentile(&mut series.values.clone(), n, Between::Next);
+        let bound = of_series(&mut series.values.clone(), n);
         if !is_gap(bound) {
             series.tags.insert("nPercentile".to_owned(), args.value("n").in_tag());
             if series.end - series.start >= i64::from(series.step.secs()) {

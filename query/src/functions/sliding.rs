@@ -5,6 +5,7 @@
 //! its window. The median, which cannot be joined, is counted in a tree of ranks.
 
 use crate::aggregation::{Aggregation, Quantile, count_present, is_enough};
+use crate::python;
 use tsdb::{GAP, is_gap};
 
 /// Up to here every window is looked at on its own, in graphite-web's order; beyond, that would be quadratic.
@@ -13,7 +14,11 @@ const DIRECT_POINTS_MAX: usize = 16;
 /// The method over each of `values.len() - points + 1` windows. Only what is present counts, in the mean with zeros and
 /// the product too.
 pub(super) fn over(method: Aggregation, values: &[f64], points: usize, x_files_factor: f64) -> Vec<f64> {
-    if points <= DIRECT_POINTS_MAX {
+    // No tree has Python's order of NaNs.
+    let is_ranked = matches!(method, Aggregation::Median | Aggregation::Quantile(_));
+    let unordered = |value: &f64| value.is_nan() && !is_gap(*value);
+    let is_few = points < python::FEW && is_ranked && values.iter().any(unordered);
+    if points <= DIRECT_POINTS_MAX || is_few {
         return directly(method, values, points, x_files_factor);
     }
     let enough = |count: usize| is_enough(count, points, x_files_factor);
@@ -29,10 +34,14 @@ pub(super) fn over(method: Aggregation, values: &[f64], points: usize, x_files_f
         }
         Aggregation::First => joined(values, points, Ends::of, Ends::join, |all| if_enough(all.count, all.first)),
         Aggregation::Last => joined(values, points, Ends::of, Ends::join, |all| if_enough(all.count, all.last)),
-        Aggregation::Min => joined(values, points, Range::of, Range::join, |all| if_enough(all.count, all.min)),
-        Aggregation::Max => joined(values, points, Range::of, Range::join, |all| if_enough(all.count, all.max)),
+        Aggregation::Min => {
+            joined(values, points, Range::of, Range::join, |all| if_enough(all.count, all.known(all.min)))
+        }
+        Aggregation::Max => {
+            joined(values, points, Range::of, Range::join, |all| if_enough(all.count, all.known(all.max)))
+        }
         Aggregation::Range => {
-            joined(values, points, Range::of, Range::join, |all| if_enough(all.count, all.max - all.min))
+            joined(values, points, Range::of, Range::join, |all| if_enough(all.count, all.known(all.max - all.min)))
         }
         Aggregation::Multiply => {
             joined(values, points, Product::of, Product::join, |all| if_enough(all.count, all.product))
@@ -158,17 +167,22 @@ impl Ends {
     }
 }
 
-/// A NaN in front stays, for no comparison moves it.
+/// Least and greatest of what compares. A NaN in front stays, for no comparison moves it.
 #[derive(Clone, Copy)]
 struct Range {
     count: usize,
+    first: f64,
     min: f64,
     max: f64,
 }
 
 impl Range {
     fn of(value: f64) -> Range {
-        Range { count: usize::from(!is_gap(value)), min: value, max: value }
+        Range { count: usize::from(!is_gap(value)), first: value, min: value, max: value }
+    }
+
+    fn known(self, value: f64) -> f64 {
+        if self.first.is_nan() { self.first } else { value }
     }
 
     fn join(self, next: Range) -> Range {
@@ -177,8 +191,9 @@ impl Range {
             (0, _) => next,
             _ => Range {
                 count: self.count + next.count,
-                min: if next.min < self.min { next.min } else { self.min },
-                max: if next.max > self.max { next.max } else { self.max },
+                first: self.first,
+                min: if next.min < self.min || self.min.is_nan() { next.min } else { self.min },
+                max: if next.max > self.max || self.max.is_nan() { next.max } else { self.max },
             },
         }
     }
