@@ -169,12 +169,10 @@ pub fn round_to(value: f64, precision: i64) -> f64 {
     text.parse::<f64>().unwrap_or(value).copysign(value)
 }
 
-/// So many values Python does not sort by halving alone.
-pub const FEW: usize = 64;
-
 /// `list.sort()`. Where there are NaNs, which no comparison orders, the places of all values follow from the algorithm:
-/// of [`FEW`] values the run in front, then each of the others by halving. Of more, NaNs are last.
+/// of few values, by its own border, the run in front, then each of the others by halving. Of more, NaNs are last.
 pub fn sort(values: &mut [f64]) {
+    const FEW: usize = 64;
     let count = values.len();
     if count >= FEW || !values.iter().any(|value| value.is_nan()) {
         return values.sort_by(f64::total_cmp);
