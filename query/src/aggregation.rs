@@ -4,6 +4,7 @@
 //! Every method skips gaps and nothing else: a NaN that was stored takes part, and behaves in `min` and `max` as in
 //! Python, where no comparison with it is true. Sums add from the left, as Python's do.
 
+use crate::python;
 use crate::series::Consolidation;
 use tsdb::{GAP, is_gap};
 
@@ -140,7 +141,7 @@ pub enum Between {
 pub fn percentile(values: &mut [f64], n: f64, between: Between) -> f64 {
     let count = partition_present(values);
     let present = &mut values[..count];
-    present.sort_by(f64::total_cmp);
+    python::sort(present);
     let Some(last) = count.checked_sub(1) else { return GAP };
     let rank = n / 100.0 * (count + 1) as f64;
     let whole = if between == Between::Next { rank.ceil() } else { rank.floor() };
@@ -204,7 +205,7 @@ fn at_share(quantile: Quantile, mut values: Vec<f64>) -> f64 {
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
+    python::sort(&mut values);
     let middle = values.len() / 2;
     if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
 }

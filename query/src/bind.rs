@@ -13,7 +13,7 @@ use crate::limits::Limits;
 use crate::pattern::{Pattern, Template};
 
 /// An expression whose functions exist and whose arguments fit them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Bound {
     Path {
         expression: String,
@@ -25,7 +25,7 @@ pub(crate) enum Bound {
 }
 
 /// A call: what to do, with which values, to which inputs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub function: &'static Function,
     /// One for each parameter that takes no series.
@@ -116,7 +116,12 @@ fn assign(function: &'static Function, call: ast::Call) -> Result<Vec<Vec<Expr>>
         if !slots[at].is_empty() {
             return Err(misfit(function, format!("`{name}` is given twice"), name_span));
         }
-        slots[at].push(value);
+        let param = &function.params[at];
+        // graphite-web never reads what a keyword names, so the recorded answers are as if it had not been given.
+        let unread = param.takes == Takes::Series && param.need == Need::Optional;
+        if !unread || !matches!(value.kind, Kind::Path(_) | Kind::Call(_)) {
+            slots[at].push(value);
+        }
     }
     Ok(slots)
 }
@@ -138,9 +143,14 @@ fn left_out(param: &Param) -> Value {
     match param.need {
         Need::Flag(flag) => Value::Flag(flag),
         Need::Integer(number) => Value::Integer(number),
+        Need::Number(number) => Value::Number(number),
         Need::Word(word) => match Aggregation::parse(word).filter(|_| param.takes.options() == Aggregation::WORDS) {
             Some(method) => Value::Aggregation { word: word.to_owned(), method },
-            None => Value::Text(word.to_owned()),
+            None => match param.takes {
+                Takes::Duration => duration(word).unwrap_or(Value::Absent),
+                Takes::Shift => shift(word).unwrap_or(Value::Absent),
+                _ => Value::Text(word.to_owned()),
+            },
         },
         Need::Required | Need::Optional => Value::Absent,
     }
@@ -164,10 +174,7 @@ fn literal(function: &'static Function, param: &Param, expr: &Expr, limits: &Lim
         Takes::Node => integer(&expr.kind).map(Value::Integer).ok_or_else(|| wrong("the number of a node")),
         Takes::Tag => words("the quoted name of a tag").map(|tag| Value::Tag(tag.to_owned())),
         Takes::TagExpression => words("a quoted condition on a tag").map(|text| Value::Text(text.to_owned())),
-        Takes::Date => match &expr.kind {
-            Kind::Int(secs) => Ok(Value::Text(secs.to_string())),
-            _ => words("a quoted moment").map(|text| Value::Text(text.to_owned())),
-        },
+        Takes::Date => date(&expr.kind).map(Value::Text).ok_or_else(|| wrong("a quoted moment")),
         Takes::Choice(_) | Takes::Callback | Takes::Aggregation => {
             let chosen = text(&expr.kind).and_then(|word| chosen(function, param, word));
             chosen.ok_or_else(|| {
@@ -181,6 +188,12 @@ fn literal(function: &'static Function, param: &Param, expr: &Expr, limits: &Lim
             None => Err(wrong("a number from 0 to 1")),
         },
         Takes::Integer => integer(&expr.kind).map(Value::Integer).ok_or_else(|| wrong("a whole number")),
+        Takes::IntegerOrInfinity => number(&expr.kind).map(Value::Number).ok_or_else(|| wrong("a whole number or inf")),
+        Takes::Shift => shift(words("a quoted length of time such as \"1h\"")?).map_err(refused),
+        Takes::CalendarUnit => match &expr.kind {
+            Kind::Bool(_) => Ok(Value::Absent),
+            _ => words("a quoted unit of the calendar").map(|text| Value::Text(text.to_owned())),
+        },
         Takes::Text => words("a quoted string").map(|text| Value::Text(text.to_owned())),
         Takes::Consolidation => words("a quoted word such as \"sum\"").map(|word| Value::Text(word.to_owned())),
         Takes::Pattern => {
@@ -239,6 +252,11 @@ fn integer(kind: &Kind) -> Option<i64> {
     }
 }
 
+/// A moment as it was written.
+fn date(kind: &Kind) -> Option<String> {
+    if let Kind::Int(secs) = kind { Some(secs.to_string()) } else { text(kind).map(str::to_owned) }
+}
+
 fn flag(kind: &Kind) -> Option<bool> {
     match kind {
         Kind::Bool(flag) => Some(*flag),
@@ -256,6 +274,13 @@ fn duration(text: &str) -> Result<Value, String> {
         return Err(format!("`{text}` is no length of time"));
     }
     Ok(Value::Duration { text: text.to_owned(), secs })
+}
+
+/// Back in time unless a sign says otherwise; the sign is part of what names show.
+fn shift(text: &str) -> Result<Value, String> {
+    let text = if text.starts_with(|c: char| c.is_ascii_digit()) { format!("-{text}") } else { text.to_owned() };
+    let secs = attime::interval_secs(&text).map_err(|why| why.to_string())?;
+    if text.is_empty() { Err("a length of time is empty".to_owned()) } else { Ok(Value::Duration { text, secs }) }
 }
 
 fn misfit(function: &'static Function, reason: String, span: Span) -> Misfit {

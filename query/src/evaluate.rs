@@ -6,7 +6,7 @@ use crate::consolidate::Common;
 use crate::error::{Fault, Misfit};
 use crate::fold::{Rows, path_expressions};
 use crate::functions::args::literals;
-use crate::functions::{Args, Body, Function, Need, Renames, Slots, Tagging, Takes};
+use crate::functions::{Args, Body, Function, Need, Renames, Slots, Tagging, Takes, Value};
 use crate::plan::{Fetch, Planned, Planner, Spent};
 use crate::read::Reading;
 use crate::series::{Consolidation, Series, Style};
@@ -88,7 +88,8 @@ impl<'a> Evaluation<'a> {
             }
             Planned::Call { function, values, inputs, window, reach_secs, span } => {
                 let lists = inputs.into_iter().map(|input| self.run(input)).collect::<Result<Vec<_>, _>>()?;
-                let args = Args { function, values: &values, window, reach_secs, limits: &self.request.limits };
+                let Request { limits, now, zone, .. } = self.request;
+                let args = Args { function, values: &values, window, reach_secs, limits, now: *now, zone };
                 self.call(&args, lists).map_err(|fault| Misfit::new(fault, span))
             }
         }
@@ -130,11 +131,13 @@ impl<'a> Evaluation<'a> {
             (least + one, if param.multiple { usize::MAX } else { most + 1 })
         });
         let more = literals(function).find(|param| param.need == Need::Required);
-        if function.window.is_some() || more.is_some() || !(least..=most).contains(&lists.len()) {
+        let reaches = function.window.is_some() || function.again.is_some();
+        if reaches || more.is_some() || !(least..=most).contains(&lists.len()) {
             return Err(argument(function, format!("cannot be called with {} lists of series alone", lists.len())));
         }
         let values: Vec<_> = literals(function).map(|param| bind::left_out_beside(param, lists.len())).collect();
-        let args = Args { function, values: &values, window, reach_secs: 0, limits: &self.request.limits };
+        let Request { limits, now, zone, .. } = self.request;
+        let args = Args { function, values: &values, window, reach_secs: 0, limits, now: *now, zone };
         self.call(&args, lists)
     }
 
@@ -302,16 +305,18 @@ impl<'a> Evaluation<'a> {
         Ok(())
     }
 
+    /// Values in the place of a series' own, at other times.
+    pub(crate) fn replace(&mut self, series: &mut Series, slots: Slots) -> Result<(), Fault> {
+        self.spend_points(slots.values.len())?;
+        replace(series, slots);
+        Ok(())
+    }
+
     /// Name and tags of a series that went through a function.
     pub(crate) fn wrap(&mut self, args: &Args<'_>, series: &mut Series) -> Result<(), Fault> {
         let function = args.function;
         if function.naming.renames != Renames::Nothing {
-            let mut name = format!("{}({}", function.name, series.name);
-            for text in function.naming.shown.iter().filter_map(|param| args.value(param).in_name()) {
-                name.push_str(function.naming.separator);
-                name.push_str(&text);
-            }
-            name.push(')');
+            let name = composed(args, &series.name);
             if function.naming.renames == Renames::NameAndPath {
                 series.path_expression.clone_from(&name);
             }
@@ -321,6 +326,14 @@ impl<'a> Evaluation<'a> {
             Tagging::Flag => drop(series.tags.insert(function.name.to_owned(), "1".to_owned())),
             Tagging::Params(tags) => {
                 series.tags.extend(tags.iter().map(|(tag, param)| ((*tag).to_owned(), args.value(param).in_tag())));
+            }
+            Tagging::ParamOr(tag, param, word) => {
+                let value = args.value(param);
+                let value = if matches!(value, Value::Absent) { word.to_owned() } else { value.in_tag() };
+                series.tags.insert(tag.to_owned(), value);
+            }
+            Tagging::Words(tags) => {
+                series.tags.extend(tags.iter().map(|(tag, word)| ((*tag).to_owned(), (*word).to_owned())));
             }
         }
         Ok(())
@@ -349,6 +362,21 @@ impl<'a> Evaluation<'a> {
 fn wanted(fetches: &[Fetch], fetched: Vec<Option<Reading>>) -> Vec<Wanted> {
     let wanted = |(reading, fetch): (_, &Fetch)| Wanted { reading, uses_left: fetch.uses };
     fetched.into_iter().zip(fetches).map(wanted).collect()
+}
+
+/// What an output series is called, of an input's name.
+fn composed(args: &Args<'_>, input: &str) -> String {
+    let function = args.function;
+    if let Some(composed) = function.composed {
+        return composed(args, input);
+    }
+    let mut name = format!("{}({input}", function.name);
+    for text in function.naming.shown.iter().filter_map(|param| args.value(param).in_name()) {
+        name.push_str(function.naming.separator);
+        name.push_str(&text);
+    }
+    name.push(')');
+    name
 }
 
 pub(crate) fn argument(function: &'static Function, reason: String) -> Fault {

@@ -10,7 +10,7 @@ use crate::aggregation::Aggregation;
 use crate::bind::{Bound, Call};
 use crate::consolidate::lcm;
 use crate::error::{Error, Fault, Misfit, SourceError, Span};
-use crate::functions::{Args, Body, Function, Value};
+use crate::functions::{Again, Args, Body, Function, Value};
 use crate::source::{Archive, Source};
 use crate::{Cost, Note, Request};
 use std::collections::{BTreeSet, HashMap};
@@ -114,6 +114,8 @@ pub(crate) struct Spent {
     pub points: u64,
     /// Searches.
     pub finds: u64,
+    /// Calls and paths planned; one that is read again counts again.
+    pub expressions: u64,
 }
 
 impl<'a> Planner<'a> {
@@ -144,6 +146,19 @@ impl<'a> Planner<'a> {
             Bound::Path { expression, tagged, span } => return self.path(expression, &tagged, span, window, wants),
             Bound::Call(call) => call,
         };
+        self.spent.expressions += 1;
+        self.check(
+            "series",
+            self.request.limits.series as u64,
+            self.spent.expressions,
+            "calls, each time that one is read",
+            span,
+        )?;
+        if let Some(again) = function.again {
+            let again = again(&self.args(function, &values, window)).map_err(|fault| Misfit::new(fault, span))?;
+            let inputs = self.again(inputs, again, window)?;
+            return Ok(Planned::Call { function, values, inputs, window, reach_secs: 0, span });
+        }
         let mut inner = window;
         if let Some(reach) = function.window {
             let steps = self.steps_of_all(&inputs, window)?;
@@ -160,6 +175,33 @@ impl<'a> Planner<'a> {
         }
         let inputs = inputs.into_iter().map(|input| self.plan(input, inner, wants)).collect::<Result<_, _>>()?;
         Ok(Planned::Call { function, values, inputs, window, reach_secs, span })
+    }
+
+    /// The lists of a function that has its first one evaluated for several windows.
+    fn again(&mut self, mut inputs: Vec<Bound>, again: Again, window: Window) -> Result<Vec<Planned>, Misfit> {
+        if inputs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let first = inputs.remove(0);
+        let mut planned = Vec::new();
+        if again.own {
+            planned.push(self.plan(first.clone(), window, Wants::Values)?);
+        }
+        if !again.windows.is_empty() {
+            let first = self.without_pipes(first);
+            for mut window in again.windows {
+                window.from = window.from.max(EARLIEST);
+                window.until = window.until.max(EARLIEST);
+                planned.push(match window.from <= window.until {
+                    true => self.plan(first.clone(), window, Wants::Values)?,
+                    false => Planned::Nothing,
+                });
+            }
+        }
+        for input in inputs {
+            planned.push(self.plan(input, window, Wants::Values)?);
+        }
+        Ok(planned)
     }
 
     /// graphite-web evaluates the input of a function that reaches back a second time, and by then it has used up the
@@ -181,7 +223,8 @@ impl<'a> Planner<'a> {
     }
 
     fn args<'b>(&'b self, function: &'static Function, values: &'b [Value], window: Window) -> Args<'b> {
-        Args { function, values, window, reach_secs: 0, limits: &self.request.limits }
+        let Request { limits, now, zone, .. } = self.request;
+        Args { function, values, window, reach_secs: 0, limits, now: *now, zone }
     }
 
     fn path(
@@ -308,7 +351,7 @@ impl<'a> Planner<'a> {
             }
             Bound::Call(call) => call,
         };
-        let steps = self.steps_of_all(inputs, window)?;
+        let steps = self.steps_of_all(&inputs[..function.leading(inputs.len())], window)?;
         let set = function.step.and_then(|step| step(&self.args(function, values, window)));
         Ok(match set {
             Some(step) if !steps.is_empty() => BTreeSet::from([step]),

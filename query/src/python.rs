@@ -18,6 +18,11 @@ fn significant(value: f64, digits: usize) -> String {
     trimmed(&format!("{value:.decimals$}")).to_owned()
 }
 
+/// `'%d' % value`: without what stands behind the point.
+pub fn truncated(value: f64) -> String {
+    if value.is_finite() && value.trunc() == 0.0 { "0".to_owned() } else { format!("{:.0}", value.trunc()) }
+}
+
 /// `repr(value)`: the shortest digits that read back as the same float, always with a point or an exponent.
 pub fn repr(value: f64) -> String {
     let mut text = String::new();
@@ -123,7 +128,69 @@ pub fn round(value: f64, decimals: usize) -> f64 {
     if !value.is_finite() {
         return value;
     }
-    format!("{value:.decimals$}").parse().unwrap_or(value)
+    // Clear of the middle between two decimals, the nearest one is found by arithmetic: both numbers are whole and
+    // exact, and so is the rounding of their quotient.
+    if let Some(tens) = TENS.get(decimals) {
+        let scaled = value * tens;
+        let whole = scaled.round();
+        if scaled.abs() < 1e15 && ((scaled - whole).abs() - 0.5).abs() > 1e-3 {
+            return if whole == 0.0 { 0.0_f64.copysign(value) } else { whole / tens };
+        }
+    }
+    format!("{value:.*}", decimals.min(400)).parse().unwrap_or(value)
+}
+
+/// Powers of ten, each exact.
+const TENS: [f64; 16] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+
+/// `round(value, precision)` of a whole precision, which rounds to tens where it is negative.
+pub fn round_to(value: f64, precision: i64) -> f64 {
+    let Ok(tens) = usize::try_from(precision.unsigned_abs()) else { return value };
+    if precision >= 0 || !value.is_finite() {
+        return round(value, tens);
+    }
+    let digits = format!("{:.0}", value.abs().trunc());
+    let Some(kept) = digits.len().checked_sub(tens) else { return 0.0_f64.copysign(value) };
+    let (kept, cut) = digits.split_at(kept);
+    let half = cut.bytes().enumerate().all(|(at, digit)| digit == if at == 0 { b'5' } else { b'0' });
+    let odd = kept.bytes().next_back().is_some_and(|digit| digit % 2 == 1);
+    let up = if half && value.fract() == 0.0 { odd } else { cut.as_bytes()[0] >= b'5' };
+    let mut kept: Vec<u8> = [b"0", kept.as_bytes()].concat();
+    let mut at = kept.len();
+    while up && at > 0 {
+        at -= 1;
+        if kept[at] < b'9' {
+            kept[at] += 1;
+            break;
+        }
+        kept[at] = b'0';
+    }
+    let text = format!("{}e{tens}", String::from_utf8_lossy(&kept));
+    text.parse::<f64>().unwrap_or(value).copysign(value)
+}
+
+/// `list.sort()`. Where there are NaNs, which no comparison orders, the places of all values follow from the algorithm:
+/// of few values, by its own border, the run in front, then each of the others by halving. Of more, NaNs are last.
+pub fn sort(values: &mut [f64]) {
+    const FEW: usize = 64;
+    let count = values.len();
+    if count >= FEW || !values.iter().any(|value| value.is_nan()) {
+        return values.sort_by(f64::total_cmp);
+    }
+    let falls = |values: &[f64], at: usize| values[at] < values[at - 1];
+    let falling = count > 1 && falls(values, 1);
+    let run = (1..count).find(|at| falls(values, *at) != falling).unwrap_or(count);
+    if falling {
+        values[..run].reverse();
+    }
+    for at in run..count {
+        let (mut place, mut end) = (0, at);
+        while place < end {
+            let middle = place + (end - place) / 2;
+            if values[at] < values[middle] { end = middle } else { place = middle + 1 }
+        }
+        values[place..=at].rotate_right(1);
+    }
 }
 
 fn parts(scientific: &str) -> (&str, i32) {
@@ -189,5 +256,46 @@ mod tests {
         assert_eq!(round(2.5, 0), 2.0);
         assert_eq!(round(0.5, 0), 0.0);
         assert_eq!(round(-1.0 / 3.0, 6), -0.333333);
+        for (value, precision, rounded) in [
+            (25.0, -1, 20.0),
+            (35.0, -1, 40.0),
+            (25.1, -1, 30.0),
+            (-994.9, -1, -990.0),
+            (995.0, -1, 1000.0),
+            (51.0, -2, 100.0),
+            (50.0, -2, 0.0),
+            (5.0, -2, 0.0),
+            (1.5e300, -300, 2e300),
+            (0.1 + 0.2, 17, 0.300_000_000_000_000_04),
+            (1e22, 3, 1e22),
+        ] {
+            assert_eq!(round_to(value, precision), rounded, "{value} {precision}");
+        }
+    }
+
+    #[test]
+    fn nans_are_where_python_leaves_them() {
+        for (mut values, sorted) in [
+            (vec![3.0, f64::NAN, 1.0, 2.0], "3.0 nan 1.0 2.0"),
+            (vec![f64::NAN, 3.0, 1.0], "nan 1.0 3.0"),
+            (vec![5.0, 4.0, f64::NAN, 3.0, 1.0], "1.0 3.0 4.0 5.0 nan"),
+        ] {
+            sort(&mut values);
+            assert_eq!(values.iter().map(|value| repr(*value)).collect::<Vec<_>>().join(" "), sorted);
+        }
+    }
+
+    #[test]
+    fn rounding_by_arithmetic_is_rounding_by_digits() {
+        let mut value = 1.234_567_891e-7;
+        while value < 1e17 {
+            for decimals in 0..12 {
+                for value in [value, -value] {
+                    let digits: f64 = format!("{value:.decimals$}").parse().unwrap();
+                    assert_eq!(round(value, decimals).to_bits(), digits.to_bits(), "{value} {decimals}");
+                }
+            }
+            value *= 1.037;
+        }
     }
 }

@@ -5,7 +5,8 @@ use crate::aggregation::Aggregation;
 use crate::limits::Limits;
 use crate::pattern::{Pattern, Template};
 use crate::python;
-use tsdb::Window;
+use jiff::tz::TimeZone;
+use tsdb::{Timestamp, Window};
 
 /// One argument, checked.
 #[derive(Clone, Debug)]
@@ -97,6 +98,10 @@ pub struct Args<'a> {
     pub reach_secs: i64,
     /// The request's limits.
     pub limits: &'a Limits,
+    /// The moment that counts as now.
+    pub now: Timestamp,
+    /// The request's calendar.
+    pub zone: &'a TimeZone,
 }
 
 /// The accessors take what the parameter's [`Takes`] promises; binding has seen to it, so a mismatch is a mistake in
@@ -138,7 +143,20 @@ impl Args<'_> {
         *number
     }
 
-    /// Of an optional [`Takes::Text`] or [`Takes::Choice`].
+    /// Of an optional [`Takes::Integer`].
+    pub fn maybe_integer(&self, name: &str) -> Option<i64> {
+        if matches!(self.value(name), Value::Absent) { None } else { Some(self.integer(name)) }
+    }
+
+    /// Of [`Takes::NumberAsWritten`], or whatever else is a number.
+    pub fn any_number(&self, name: &str) -> f64 {
+        match self.value(name) {
+            Value::Integer(number) => *number as f64,
+            _ => self.number(name),
+        }
+    }
+
+    /// Of an optional [`Takes::Text`], [`Takes::Choice`] or [`Takes::Date`].
     pub fn maybe_text(&self, name: &str) -> Option<&str> {
         match self.value(name) {
             Value::Text(text) => Some(text),

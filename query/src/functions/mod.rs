@@ -7,10 +7,14 @@
 
 pub mod alias;
 pub mod args;
+pub mod bounds;
 pub mod combine;
 pub mod filter;
+pub mod gaps;
+pub mod generate;
 pub mod graph;
 pub mod groups;
+pub mod holt_winters;
 mod legend;
 pub mod line;
 pub mod moving;
@@ -19,9 +23,12 @@ pub mod pairs;
 pub mod param;
 pub mod point;
 pub mod series;
+pub mod shift;
 pub mod sketch;
+mod sliding;
 pub mod special;
 pub mod summarize;
+pub mod whole;
 
 pub use args::{Args, Value};
 pub use param::{Need, Param, Takes};
@@ -40,8 +47,14 @@ pub const FUNCTIONS: &[&[Function]] = &[
     pairs::ALL,
     point::ALL,
     series::ALL,
+    gaps::ALL,
+    whole::ALL,
+    bounds::ALL,
     summarize::ALL,
     moving::ALL,
+    holt_winters::ALL,
+    shift::ALL,
+    generate::ALL,
     sketch::ALL,
     filter::ALL,
     alias::ALL,
@@ -77,12 +90,16 @@ pub struct Function {
     pub body: Body,
     /// The window its inputs are read for, where that is not the caller's own.
     pub window: Option<fn(&Args<'_>, Step, Window) -> Window>,
+    /// The windows that its first list is read for again, where one more evaluation is what it is about.
+    pub again: Option<ReadAgain>,
     /// The step of its output, where an argument sets it.
     pub step: Option<fn(&Args<'_>) -> Option<Step>>,
     /// Whether its path expressions name series of sketches themselves, beside what is computed from them.
     pub of_sketches: bool,
     /// How an output series is called.
     pub naming: Naming,
+    /// How an output series is called where [`Naming`] cannot say it.
+    pub composed: Option<fn(&Args<'_>, &str) -> String>,
     /// Which tags an output series gains.
     pub tagging: Tagging,
 }
@@ -106,9 +123,11 @@ impl Function {
             params,
             body,
             window: None,
+            again: None,
             step: None,
             of_sketches: false,
             naming,
+            composed: None,
             tagging,
         }
     }
@@ -122,6 +141,12 @@ impl Function {
     /// Its inputs are read for another window than its output is wanted for.
     pub const fn window(mut self, window: fn(&Args<'_>, Step, Window) -> Window) -> Function {
         self.window = Some(window);
+        self
+    }
+
+    /// Its first list is read again, for these windows.
+    pub const fn again(mut self, again: ReadAgain) -> Function {
+        self.again = Some(again);
         self
     }
 
@@ -143,10 +168,37 @@ impl Function {
         self
     }
 
+    /// The output's name is made of the arguments and the input's.
+    pub const fn composes(mut self, composed: fn(&Args<'_>, &str) -> String) -> Function {
+        self.composed = Some(composed);
+        self
+    }
+
+    /// This tag takes the value of this parameter, or a word where it is left out.
+    pub const fn tags_or(mut self, tag: &'static str, param: &'static str, word: &'static str) -> Function {
+        self.tagging = Tagging::ParamOr(tag, param, word);
+        self
+    }
+
+    /// These tags are these words, instead of the function's own tag being 1.
+    pub const fn tagged(mut self, tags: &'static [(&'static str, &'static str)]) -> Function {
+        self.tagging = Tagging::Words(tags);
+        self
+    }
+
     /// What becomes of names.
     pub const fn renames(mut self, renames: Renames) -> Function {
         self.naming.renames = renames;
         self
+    }
+
+    /// How many of its inputs, the first ones, its output is like: lists that may be left out are only looked at.
+    pub(crate) fn leading(&self, inputs: usize) -> usize {
+        let lists = || self.params.iter().filter(|param| param.takes.is_series());
+        match lists().any(|param| param.need == Need::Optional && !param.multiple) {
+            true => lists().filter(|param| param.need == Need::Required).count().min(inputs),
+            false => inputs,
+        }
     }
 
     /// Whether its output has the common step of its inputs.
@@ -191,6 +243,18 @@ pub enum Body {
     Lists(fn(&mut Evaluation<'_>, &Args<'_>, Lists) -> Result<Vec<Series>, Fault>),
     /// Names series by their tags: the call as it was written is the path expression.
     Tagged,
+}
+
+/// Tells from the arguments what is evaluated again.
+pub type ReadAgain = fn(&Args<'_>) -> Result<Again, Fault>;
+
+/// What of a function's first list is evaluated: a list each, in this order.
+#[derive(Clone, Debug)]
+pub struct Again {
+    /// Whether the list in the caller's own window comes first.
+    pub own: bool,
+    /// The others.
+    pub windows: Vec<Window>,
 }
 
 /// Values and their times: what a [`Body::Series`] kernel answers.
@@ -242,6 +306,10 @@ pub enum Tagging {
     Flag,
     /// Tag and the parameter that it takes its value from.
     Params(&'static [(&'static str, &'static str)]),
+    /// Tag, parameter and what the tag is where the parameter is left out.
+    ParamOr(&'static str, &'static str, &'static str),
+    /// Tag and value.
+    Words(&'static [(&'static str, &'static str)]),
 }
 
 /// Where pickers list a function; graphite-web's groups.

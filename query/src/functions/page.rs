@@ -58,6 +58,7 @@ fn describe(page: &mut String, function: &Function) {
             Need::Word(word) => format!("; `\"{word}\"` if left out"),
             Need::Flag(flag) => format!("; `{flag}` if left out"),
             Need::Integer(number) => format!("; {number} if left out"),
+            Need::Number(number) => format!("; {number} if left out"),
         };
         let words = match param.takes.options() {
             [] => String::new(),
@@ -75,5 +76,6 @@ fn signature(param: &Param) -> String {
         Need::Word(word) => format!("{}=\"{word}\"", param.name),
         Need::Flag(flag) => format!("{}={flag}", param.name),
         Need::Integer(number) => format!("{}={number}", param.name),
+        Need::Number(number) => format!("{}={number}", param.name),
     }
 }

@@ -14,6 +14,8 @@ pub struct Param {
     pub need: Need,
     /// Whether the last parameter takes all arguments that are left.
     pub multiple: bool,
+    /// What a picker offers to begin with; numbers are such.
+    pub suggestions: &'static [&'static str],
 }
 
 /// Whether an argument may be left out.
@@ -29,6 +31,8 @@ pub enum Need {
     Flag(bool),
     /// It may, and then it is this whole number.
     Integer(i64),
+    /// It may, and then it is this number.
+    Number(f64),
 }
 
 /// What a parameter takes.
@@ -42,6 +46,8 @@ pub enum Takes {
     Share,
     /// A whole number.
     Integer,
+    /// A whole number or infinity.
+    IntegerOrInfinity,
     /// A string.
     Text,
     /// A string that is a Python regular expression.
@@ -50,6 +56,10 @@ pub enum Takes {
     Replacement,
     /// A length of time greater than zero, such as `"5min"`.
     Duration,
+    /// A length of time with a sign, which is minus unless written, such as `"1h"` and `"+1h"`.
+    Shift,
+    /// A unit of the calendar, such as `"days"`; a flag is taken and ignored, as graphite-web does.
+    CalendarUnit,
     /// A number of points, or a length of time.
     PointsOrDuration,
     /// One of [`Aggregation::WORDS`].
@@ -90,13 +100,14 @@ impl Takes {
             Takes::SeriesOrNumber => "any",
             Takes::Number | Takes::Share => "float",
             Takes::Integer | Takes::NumberAsWritten => "integer",
-            Takes::Text | Takes::Pattern | Takes::Replacement | Takes::Consolidation => "string",
+            Takes::IntegerOrInfinity => "intOrInf",
+            Takes::Text | Takes::CalendarUnit | Takes::Pattern | Takes::Replacement | Takes::Consolidation => "string",
             Takes::TagExpression | Takes::Choice(_) => "string",
             Takes::Node => "node",
             Takes::Tag => "tag",
             Takes::Date => "date",
             Takes::Callback => "aggOrSeriesFunc",
-            Takes::Duration => "interval",
+            Takes::Duration | Takes::Shift => "interval",
             Takes::PointsOrDuration => "intOrInterval",
             Takes::Aggregation => "aggFunc",
             Takes::Flag => "boolean",
@@ -109,16 +120,20 @@ impl Takes {
         Some(match self {
             Takes::Series | Takes::SeriesLists => return None,
             Takes::SeriesOrNumber => "series, or a number",
-            Takes::NumberAsWritten => "a number",
             Takes::Node => "the number of a dotted part, from 0",
             Takes::Tag => "the quoted name of a tag",
             Takes::TagExpression => {
                 "a quoted condition: `tag=value`, `tag!=value`, `tag=~pattern` or `tag!=~pattern`; one at least must ask for a value"
             }
-            Takes::Date => "a quoted moment, as `from` takes it",
             Takes::Callback => "the name of a function such as `\"sumSeries\"`, or one of",
             Takes::Choice(_) => "one of",
-            Takes::Number => "a number",
+            Takes::Number | Takes::NumberAsWritten => "a number",
+            Takes::IntegerOrInfinity => "a whole number or `inf`",
+            Takes::Shift => "a quoted length of time; without a sign, back in time",
+            Takes::Date => "a quoted moment, as `from` takes it",
+            Takes::CalendarUnit => {
+                "a quoted unit of the calendar: `\"years\"`, `\"months\"`, `\"weeks\"` (`\"weeks3\"` begin on Wednesday), `\"days\"`, `\"hours\"`, `\"minutes\"` or `\"seconds\"`"
+            }
             Takes::Share => "a number from 0 to 1",
             Takes::Integer => "a whole number",
             Takes::Text => "a quoted string",
@@ -157,7 +172,7 @@ impl Param {
 
     /// A parameter that may not be left out.
     pub const fn new(name: &'static str, takes: Takes) -> Param {
-        Param { name, takes, need: Need::Required, multiple: false }
+        Param { name, takes, need: Need::Required, multiple: false, suggestions: &[] }
     }
 
     /// It may be left out.
@@ -169,6 +184,12 @@ impl Param {
     /// What it is when left out.
     pub const fn default(mut self, need: Need) -> Param {
         self.need = need;
+        self
+    }
+
+    /// What a picker offers to begin with.
+    pub const fn suggests(mut self, suggestions: &'static [&'static str]) -> Param {
+        self.suggestions = suggestions;
         self
     }
 

@@ -1,8 +1,10 @@
-//! Transform, in order: each value from the ones before it. A gap ends what was known, so that a rate is never taken
-//! across it.
+//! Transform, in order: each value from the ones before it. A rate is never taken across a gap; a sum goes on behind it.
 
+use super::shift::local_secs;
 use super::{Args, Body, Function, Group, Param, Slots, Takes};
+use crate::attime;
 use crate::error::Fault;
+use crate::evaluate::argument;
 use crate::python;
 use crate::series::Series;
 use tsdb::{GAP, is_gap};
@@ -13,12 +15,36 @@ const MIN: Param = Param::new("minValue", Takes::Number).optional();
 /// The family, by name.
 pub const ALL: &[Function] = &[
     Function::new(
+        "changed",
+        Group::Special,
+        "1 where the value is another than the last one that was present, 0 elsewhere.",
+        &[Param::SERIES],
+        Body::Points(changed),
+    )
+    .tags(&[]),
+    Function::new(
         "derivative",
         Group::Transform,
         "The change from one value to the next.",
         &[Param::SERIES],
         Body::Series(derivative),
     ),
+    Function::new(
+        "integral",
+        Group::Transform,
+        "The sum of all values so far.",
+        &[Param::SERIES],
+        Body::Points(integral),
+    ),
+    Function::new(
+        "integralByInterval",
+        Group::Transform,
+        "The sum of all values so far, from nothing again whenever `intervalUnit` is over since the request's start.",
+        &[Param::SERIES, Param::new("intervalUnit", Takes::Text)],
+        Body::Series(integral_by_interval),
+    )
+    .composes(|args, input| format!("integralByInterval({input},'{}')", args.text("intervalUnit")))
+    .tags(&[("integralByInterval", "intervalUnit")]),
     Function::new(
         "nonNegativeDerivative",
         Group::Transform,
@@ -34,6 +60,47 @@ pub const ALL: &[Function] = &[
         Body::Series(per_second),
     ),
 ];
+
+/// The first value has changed from nothing. A stored NaN is never what it was.
+fn changed(_: &Args<'_>, values: &mut [f64]) {
+    let mut earlier = GAP;
+    for value in values {
+        let known = !is_gap(earlier);
+        let change = known && !is_gap(*value) && *value != earlier;
+        if change || !known {
+            earlier = *value;
+        }
+        *value = f64::from(u8::from(change));
+    }
+}
+
+fn integral(_: &Args<'_>, values: &mut [f64]) {
+    let mut sum = 0.0;
+    for value in values.iter_mut().filter(|value| !is_gap(**value)) {
+        sum += *value;
+        *value = sum;
+    }
+}
+
+/// A gap repeats the sum.
+fn integral_by_interval(args: &Args<'_>, series: &Series) -> Result<Slots, Fault> {
+    let secs = attime::interval_secs(args.text("intervalUnit"))?.abs();
+    if secs == 0 {
+        return Err(argument(args.function, "`intervalUnit` is no length of time".to_owned()));
+    }
+    let step = i64::from(series.step.secs());
+    let mut since = series.start.0 - local_secs(args.window.from, args.zone);
+    let mut sum = 0.0;
+    let running = |value: &f64| {
+        if since.div_euclid(secs) != (since - step).div_euclid(secs) {
+            sum = 0.0;
+        }
+        since += step;
+        sum += if is_gap(*value) { 0.0 } else { *value };
+        sum
+    };
+    Ok(Slots::of(series, series.values.iter().map(running).collect()))
+}
 
 fn derivative(_: &Args<'_>, series: &Series) -> Result<Slots, Fault> {
     let mut earlier = GAP;

@@ -32,6 +32,15 @@ pub const ALL: &[Function] = &[
     .prints(",", &["consolidationFunc"])
     .tags(&[("consolidateBy", "consolidationFunc")]),
     Function::new(
+        "cumulative",
+        Group::Special,
+        "When there are more points than room, several become their sum instead of their mean.",
+        &[Param::SERIES],
+        Body::Style(|_, series| consolidate(series, Consolidation::Sum)),
+    )
+    .composes(|_, input| format!("consolidateBy({input},\"sum\")"))
+    .tagged(&[("consolidateBy", "sum")]),
+    Function::new(
         "fallbackSeries",
         Group::Special,
         "The first list, or the second where the first has no series.",
@@ -72,7 +81,7 @@ fn set_x_files_factor(
 
 /// An unknown word is kept as name and tag and changes nothing: graphite-web notices it only once points are short.
 fn consolidate_by(args: &Args<'_>, series: &mut Series) {
-    series.consolidation = match args.text("consolidationFunc") {
+    let consolidation = match args.text("consolidationFunc") {
         "average" | "avg" => Consolidation::Average,
         "avg_zero" => Consolidation::AverageZero,
         "first" => Consolidation::First,
@@ -85,7 +94,12 @@ fn consolidate_by(args: &Args<'_>, series: &mut Series) {
             _ => return,
         },
     };
-    series.sketches = match series.consolidation {
+    consolidate(series, consolidation);
+}
+
+fn consolidate(series: &mut Series, consolidation: Consolidation) {
+    series.consolidation = consolidation;
+    series.sketches = match consolidation {
         // Of all samples, not of the values that were computed from them.
         Consolidation::Quantile(quantile) => series.sketches.take().and_then(|found| found.quantile(quantile)),
         _ => None,

@@ -2,6 +2,7 @@
 
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
+use query::functions::Takes;
 use query::source::{Archive, Fetched, Node};
 use query::{Answer, Error, Limits, Request, Source, SourceError, attime};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,7 +20,13 @@ struct Plenty {
 
 impl Source for Plenty {
     fn find(&self, pattern: &str) -> Result<Vec<Node>, SourceError> {
-        let count = if pattern.contains('*') { 100 } else { 1 };
+        let count = if pattern == "gone" {
+            0
+        } else if pattern.contains('*') {
+            100
+        } else {
+            1
+        };
         Ok((0..count).map(|nth| Node { path: format!("plenty.{nth:03}"), leaf: true }).collect())
     }
 
@@ -163,6 +170,89 @@ const PIECES: &[&str] = &[
     "\n",
     "99999999999999999999",
 ];
+
+/// What an argument may be at its worst, by what its parameter takes.
+fn hostile(takes: Takes) -> &'static [&'static str] {
+    match takes {
+        Takes::Series | Takes::SeriesLists => {
+            &["a", "a.*", "gone", "scale(a,1e308)", "timeShift(a,\"1d\")", "delay(a,0)"]
+        }
+        Takes::SeriesOrNumber => &["a", "a.*", "0", "-1e308", "none"],
+        Takes::Integer | Takes::Node | Takes::IntegerOrInfinity => {
+            &["0", "1", "-1", "7", "9223372036854775807", "-9223372036854775807", "\"3\"", "inf"]
+        }
+        Takes::Number | Takes::Share | Takes::NumberAsWritten => {
+            &["0", "1", "-1", "1e308", "-1e308", "1e-320", "inf", "0.5", "\"nan\"", "9223372036854775807", "true"]
+        }
+        Takes::Duration | Takes::Shift | Takes::PointsOrDuration => &[
+            "\"1s\"",
+            "\"7s\"",
+            "\"-1min\"",
+            "\"0s\"",
+            "\"99999999y\"",
+            "\"9999999999999s\"",
+            "0",
+            "3",
+            "99999999999",
+            "\"+1y\"",
+        ],
+        Takes::Date => &["\"now\"", "\"-1y\"", "\"+99y\"", "0", "99999999999", "\"bogus\"", "\"\""],
+        Takes::CalendarUnit => &["\"y\"", "\"mon\"", "\"weeks9\"", "\"weeksé\"", "\"\"", "true", "\"h\""],
+        Takes::Aggregation | Takes::Callback => {
+            &["\"avg\"", "\"sum\"", "\"quantile:1\"", "\"median\"", "\"timeShift\"", "\"\""]
+        }
+        Takes::Flag => &["true", "false", "1"],
+        _ => &["\"a\"", "\"\"", "\"(.*)\"", "\"%\"", "0", "-9223372036854775807", "\"é\""],
+    }
+}
+
+/// A call of a function with an argument for each parameter, or one less.
+fn hostile_call() -> impl Strategy<Value = String> {
+    let functions: Vec<_> = query::functions::all().collect();
+    (proptest::sample::select(functions), proptest::collection::vec(any::<proptest::sample::Index>(), 12), 0usize..3)
+        .prop_map(|(function, picks, less)| {
+            let count = function.params.len() - usize::from(less == 0 && !function.params.is_empty());
+            let arguments = function.params[..count].iter().zip(picks).map(|(param, pick)| {
+                let words = hostile(param.takes);
+                words[pick.index(words.len())]
+            });
+            format!("{}({})", function.name, arguments.collect::<Vec<_>>().join(","))
+        })
+}
+
+/// What is evaluated once for itself and once more for another window, inside another such: each doubles the work.
+#[test]
+fn calls_that_read_again_do_not_multiply_without_end() {
+    let nested =
+        |begin: &str, path: &str, end: &str, times| format!("{}{path}{}", begin.repeat(times), end.repeat(times));
+    for target in [
+        nested("timeShift(", "a", ",\"1h\")", 90),
+        nested("timeStack(", "gone", ",\"1h\",0,100)", 90),
+        nested("linearRegression(", "a", ")", 90),
+        nested("holtWintersAberration(", "a", ")", 90),
+        "timeStack(a,\"1h\",0,9223372036854775807)".to_owned(),
+        "timeStack(a,\"1h\",-9223372036854775807,9223372036854775807)".to_owned(),
+    ] {
+        let (message, fetches) = refused(&target, "-1h", Limits::default());
+        assert!(message.contains("limit `series`") || message.contains("limit `points`"), "{message}");
+        assert_eq!(fetches, 0);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1500))]
+    #[test]
+    fn no_call_panics(call in hostile_call(), outer in hostile_call()) {
+        let limits = || Limits { points: 20_000, series: 500, ..Limits::default() };
+        let nested = outer.replacen("a", &call, 1);
+        for target in [call, nested] {
+            if let Ok(answer) = ask(&Plenty::default(), &[&target], "-10min", limits()) {
+                let points: usize = answer.series.iter().map(|series| series.values.len()).sum();
+                prop_assert!(points <= 20_000, "{target}: {points}");
+            }
+        }
+    }
+}
 
 proptest! {
     #[test]

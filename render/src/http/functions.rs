@@ -35,7 +35,8 @@ const CALLBACKS: [&str; 18] = [
 ];
 
 /// What graphite-web tells otherwise than it takes it: editors are shown these.
-const DECLARED: [(&str, &str, Need); 4] = [
+const DECLARED: [(&str, &str, Need); 5] = [
+    ("round", "precision", Need::Integer(0)),
     ("highest", "n", Need::Required),
     ("lowest", "n", Need::Required),
     ("stacked", "stack", Need::Optional),
@@ -131,19 +132,45 @@ fn tell_param(json: &mut JsonWriter, function: &Function, param: &Param) {
             json.key("default");
             json.integer(number);
         }
+        Need::Number(number) => {
+            json.key("default");
+            json.number(number);
+        }
     }
     if param.multiple {
         json.key("multiple");
         json.boolean(true);
     }
+    tell_offers(json, function, param);
+    json.end_map();
+}
+
+/// What an editor offers: all there is, or something to begin with.
+fn tell_offers(json: &mut JsonWriter, function: &Function, param: &Param) {
     let options = options(function, param);
     if !options.is_empty() {
         json.key("options");
         json.begin_list();
+        if param.takes == Takes::CalendarUnit {
+            // A flag is taken there, and means nothing.
+            json.boolean(false);
+            json.null();
+            json.boolean(true);
+        }
         options.iter().for_each(|word| json.string(word));
         json.end_list();
     }
-    json.end_map();
+    if !param.suggestions.is_empty() {
+        json.key("suggestions");
+        json.begin_list();
+        for suggestion in param.suggestions {
+            match suggestion.parse() {
+                Ok(number) => json.integer(number),
+                Err(_) => json.string(suggestion),
+            }
+        }
+        json.end_list();
+    }
 }
 
 /// The words that an editor offers.
@@ -152,6 +179,10 @@ fn options(function: &Function, param: &Param) -> Vec<Cow<'static, str>> {
     if param.takes == Takes::Callback {
         let callbacks = CALLBACKS.iter().copied().filter(|name| functions::lookup(name).is_some());
         options.extend(callbacks.map(Cow::Borrowed));
+    }
+    if param.takes == Takes::CalendarUnit {
+        let units = ["days", "hours", "minutes", "months", "seconds", "weeks", "years"];
+        options.extend(units.map(Cow::Borrowed));
     }
     if (function.name, param.name) == ("legendValue", "valuesTypes") {
         options.extend(Aggregation::WORDS.iter().copied().chain(["si", "binary"]).map(Cow::Borrowed));
@@ -171,6 +202,7 @@ fn signature(name: &str, params: &[Param]) -> String {
         Need::Flag(true) => format!("{}=True", param.name),
         Need::Flag(false) => format!("{}=False", param.name),
         Need::Integer(number) => format!("{}={number}", param.name),
+        Need::Number(number) => format!("{}={number}", param.name),
     });
     format!("{name}({})", each.collect::<Vec<_>>().join(", "))
 }
