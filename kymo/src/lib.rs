@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cli;
+mod client;
 mod clock;
 pub mod command;
 mod commits;
@@ -19,8 +20,13 @@ use std::process::ExitCode;
 
 /// Runs the program with these arguments, the first being its own name. A failure is printed with all its causes.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match cli::Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match cli::Cli::try_parse_from(&args) {
         Ok(cli) => cli,
+        // The code that other programs use for wrong arguments means "critical" to a monitor.
+        Err(told) if told.use_stderr() && args.get(1).is_some_and(|word| word == "check") => {
+            return command::check::unknown(&told.to_string());
+        }
         Err(told) => told.exit(),
     };
     // Output is for what was asked; what we notice goes beside it.

@@ -3,6 +3,7 @@
 
 pub mod agent;
 mod ask;
+pub mod check;
 pub mod check_config;
 pub mod draw;
 pub mod proxy;
@@ -26,6 +27,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Proxy(args) => proxy::run(&args),
         Command::Query(args) => query::run(&args),
         Command::Draw(args) => draw::run(&args),
+        Command::Check(args) => check::run(&args),
         Command::Whisper(args) => whisper::run_here(&args.tool).map(ExitCode::from),
         Command::Store(args) => store::run(&args),
         Command::Send(args) => send::run(&args),

@@ -5,6 +5,7 @@ mod agent;
 mod beside;
 mod beside_statsd;
 mod browser;
+mod check;
 mod client_wire;
 mod clients;
 mod fuzz;
