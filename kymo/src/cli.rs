@@ -38,6 +38,8 @@ pub enum Command {
     Draw(DrawArgs),
     /// Check a target against thresholds, as a plugin of Nagios and its kin: exit code 0, 1, 2 or 3
     Check(CheckArgs),
+    /// Make a token, or hash a password, for kymo.toml
+    Token(TokenArgs),
     /// Send StatsD lines to a server
     Send(SendArgs),
     /// Read the configuration, say what it means, and exit
@@ -260,6 +262,23 @@ pub struct CheckArgs {
     /// Where
     #[command(flatten)]
     pub place: PlaceArgs,
+}
+
+/// What `token` makes.
+#[derive(Args, Debug)]
+pub struct TokenArgs {
+    /// Whose it is: a program or a person
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// read, write, erase, each with or without `:prefix`, or admin; may be given several times
+    #[arg(long = "scope", value_name = "SCOPE", default_value = "read")]
+    pub scopes: Vec<String>,
+    /// The first day, in UTC, on which it no longer holds, such as 2027-01-31
+    #[arg(long, value_name = "DAY", conflicts_with = "password")]
+    pub expires: Option<String>,
+    /// Hash a password, read from standard input, for basic authentication
+    #[arg(long)]
+    pub password: bool,
 }
 
 /// What `send` sends.

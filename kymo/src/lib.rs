@@ -12,6 +12,7 @@ mod commits;
 pub mod config;
 mod journal;
 mod own_series;
+mod server;
 mod upkeep;
 
 use clap::Parser;

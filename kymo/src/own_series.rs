@@ -5,8 +5,10 @@
 
 use crate::clock;
 use crate::commits::Uncommitted;
+use render::access::Access;
 use render::app::{Figure, Health};
 use render::draw::Unit;
+use render::http::{Reason, Turned};
 use statsd_agent::counters::{Counters, PickleReject, Reject};
 use statsd_agent::wire::notice::Alert;
 use std::collections::HashMap;
@@ -28,6 +30,10 @@ pub struct Stages {
     pub uncommitted: Arc<Uncommitted>,
     /// Where HTTP is answered.
     pub http: SocketAddr,
+    /// What HTTP turned away.
+    pub turned: Arc<Turned>,
+    /// Who is let in there.
+    pub access: Arc<Access>,
 }
 
 impl Stages {
@@ -62,12 +68,15 @@ impl Stages {
             ("carbon.refused", input.refused.get()),
             ("carbon.pickles", input.pickles.get()),
             ("carbon.spool_dropped", output.spool_dropped.get()),
+            ("http.requests", self.turned.requests()),
         ];
         let rejected = Reject::ALL.map(|reason| (format!("statsd.rejected.{}", reason.name()), agent.rejected(reason)));
         let events =
             Alert::ALL.map(|alert| (format!("statsd.events.{}", alert.name()), agent.events[alert as usize].get()));
         let pickles = PickleReject::ALL
             .map(|reason| (format!("carbon.pickles_rejected.{}", reason.name()), input.pickles_rejected(reason)));
+        let turned =
+            Reason::ALL.map(|reason| (format!("http.turned_away.{}", reason.name()), self.turned.away(reason)));
         let stored = self.store.counters().0.into_iter().map(|(name, value)| (format!("store.{name}"), value));
         named
             .map(|(name, value)| (name.to_string(), value))
@@ -75,6 +84,7 @@ impl Stages {
             .chain(rejected)
             .chain(events)
             .chain(pickles)
+            .chain(turned)
             .chain(stored)
             .collect()
     }
@@ -84,7 +94,7 @@ impl Stages {
         let named = [
             ("statsd.series", self.agent.series.get()),
             ("statsd.flush_ms", self.agent.flush_ms.get()),
-            ("http.open_to_others", u64::from(!self.http.ip().is_loopback())),
+            ("http.open_to_others", u64::from(!self.http.ip().is_loopback() && self.access.is_open_to_others())),
         ];
         named.map(|(name, value)| (name.to_string(), value as f64)).to_vec()
     }

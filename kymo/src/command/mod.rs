@@ -13,6 +13,7 @@ pub mod serve;
 mod signal;
 pub mod store;
 mod taken;
+pub mod token;
 pub mod whisper;
 
 use crate::cli::{Cli, Command};
@@ -30,6 +31,7 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Check(args) => check::run(&args),
         Command::Whisper(args) => whisper::run_here(&args.tool).map(ExitCode::from),
         Command::Store(args) => store::run(&args),
+        Command::Token(args) => token::run(&args),
         Command::Send(args) => send::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
     }

@@ -165,6 +165,18 @@ fn http_limits(settings: &Settings) -> app::Limits {
     let mut limits = app::Limits::default();
     set(&mut limits.concurrent_requests, settings.limits.queries.map(usize::from));
     set(&mut limits.waiting_requests, settings.limits.waiting_queries.map(usize::from));
+    let at_least_one = |value: Option<u32>| value.map(|value| value.max(1));
+    let secs = |value| at_least_one(value).map(u64::from);
+    let count = |value| at_least_one(value).map(|value| value as usize);
+    let stated = &settings.limits;
+    set(&mut limits.header_secs, secs(stated.http_header_secs));
+    set(&mut limits.header_bytes, count(stated.http_header_bytes));
+    set(&mut limits.body_secs, secs(stated.http_body_secs));
+    set(&mut limits.body_bytes, count(stated.http_body_bytes));
+    set(&mut limits.idle_secs, secs(stated.http_idle_secs));
+    set(&mut limits.write_secs, secs(stated.http_write_secs));
+    set(&mut limits.connections, count(stated.http_connections));
+    set(&mut limits.connections_per_address, count(stated.http_connections_per_address));
     set(&mut limits.query.series, settings.limits.query_series.map(|series| series as usize));
     set(&mut limits.query.points, settings.limits.query_points);
     limits

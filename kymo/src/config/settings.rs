@@ -1,15 +1,17 @@
 //! What `kymo serve` runs with, after every source of configuration was read once.
 
+use super::access::{self, TlsFiles};
 use super::kymo_toml::{KymoToml, Limits, QuotaTable};
 use crate::cli::{Dialects, ServeArgs};
 use anyhow::{Context, Result, bail};
+use render::access::Known;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 use tsdb::SyncPolicy;
 
 /// Parsed and complete: nothing behind it asks for a default.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// Folder of kymo's own store.
     pub data: PathBuf,
@@ -35,6 +37,10 @@ pub struct Settings {
     pub storage_schemas: Option<PathBuf>,
     /// carbon's storage-aggregation.conf.
     pub storage_aggregation: Option<PathBuf>,
+    /// Who is let in.
+    pub known: Known,
+    /// What TLS needs, where it is spoken.
+    pub tls: Option<TlsFiles>,
     /// Bounds on the series of some prefixes.
     pub quotas: Vec<QuotaTable>,
     /// Bounds; what is `None` there has the default of the stage that keeps it.
@@ -79,6 +85,8 @@ impl Settings {
             statsd_config,
             storage_schemas: args.storage_schemas.clone().or(file.storage_schemas),
             storage_aggregation: args.storage_aggregation.clone().or(file.storage_aggregation),
+            known: access::known(&file.access, &file.tokens, &file.users)?,
+            tls: TlsFiles::of(file.tls_certificate, file.tls_key)?,
             quotas: file.quotas,
             limits: file.limits,
             default_host: host,

@@ -1,6 +1,7 @@
 //! What the whole program promises, checked from outside: one integration binary.
 
 mod abuse;
+mod access;
 mod agent;
 mod beside;
 mod beside_statsd;

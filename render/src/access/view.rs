@@ -1,0 +1,88 @@
+//! A catalogue as one caller sees it: what they may not read is not there.
+
+use super::grants::{Grants, Reach, Scope};
+use crate::catalogue::Catalogue;
+use query::source::{Archive, Fetched, FetchedSketches, Node};
+use query::{Source, SourceError};
+use std::sync::Arc;
+use tsdb::{Timestamp, Window};
+
+/// Someone's view of a catalogue.
+pub struct View {
+    inner: Arc<dyn Catalogue>,
+    grants: Arc<Grants>,
+}
+
+impl View {
+    /// The catalogue for someone with these rights; the catalogue itself for who may do everything with it.
+    pub fn of(inner: Arc<dyn Catalogue>, grants: &Arc<Grants>) -> Arc<dyn Catalogue> {
+        if **grants == Grants::everything() {
+            return inner;
+        }
+        Arc::new(View { inner, grants: Arc::clone(grants) })
+    }
+
+    fn readable(&self) -> Result<&Reach, SourceError> {
+        match self.grants.reach(Scope::Read) {
+            Reach::Nothing => Err(SourceError::Forbidden("the scope `read` is needed to see series".to_owned())),
+            reach => Ok(reach),
+        }
+    }
+}
+
+impl Source for View {
+    fn find(&self, pattern: &str) -> Result<Vec<Node>, SourceError> {
+        let reach = self.readable()?;
+        let mut nodes = self.inner.find(pattern)?;
+        if *reach == Reach::Everything {
+            return Ok(nodes);
+        }
+        nodes.retain(|node| if node.leaf { reach.holds(&node.path) } else { reach.leads_through(&node.path) });
+        Ok(nodes)
+    }
+
+    fn archives(&self, name: &str) -> Result<Option<Vec<Archive>>, SourceError> {
+        if self.readable()?.holds(name) { self.inner.archives(name) } else { Ok(None) }
+    }
+
+    fn fetch(&self, name: &str, window: Window, now: Timestamp) -> Result<Option<Fetched>, SourceError> {
+        if self.readable()?.holds(name) { self.inner.fetch(name, window, now) } else { Ok(None) }
+    }
+
+    fn fetch_many(&self, names: &[&str], window: Window, now: Timestamp) -> Vec<Result<Option<Fetched>, SourceError>> {
+        if *self.grants.reach(Scope::Read) == Reach::Everything {
+            return self.inner.fetch_many(names, window, now);
+        }
+        // What a view lets through is asked in one go, as the store likes it; the rest is answered in its place.
+        let allowed: Vec<bool> = names.iter().map(|name| self.grants.allow(Scope::Read, name)).collect();
+        let asked: Vec<&str> =
+            names.iter().zip(&allowed).filter(|(_, allowed)| **allowed).map(|(name, _)| *name).collect();
+        let mut answers = self.inner.fetch_many(&asked, window, now).into_iter();
+        allowed.into_iter().map(|allowed| if allowed { answers.next().unwrap_or(Ok(None)) } else { Ok(None) }).collect()
+    }
+
+    fn find_sketches(&self, pattern: &str) -> Result<Vec<String>, SourceError> {
+        let reach = self.readable()?;
+        let mut names = self.inner.find_sketches(pattern)?;
+        names.retain(|name| reach.holds(name));
+        Ok(names)
+    }
+
+    fn fetch_sketches(
+        &self,
+        name: &str,
+        window: Window,
+        now: Timestamp,
+    ) -> Result<Option<FetchedSketches>, SourceError> {
+        if self.readable()?.holds(name) { self.inner.fetch_sketches(name, window, now) } else { Ok(None) }
+    }
+}
+
+impl Catalogue for View {
+    fn leaves(&self) -> Result<Vec<String>, SourceError> {
+        let reach = self.readable()?;
+        let mut leaves = self.inner.leaves()?;
+        leaves.retain(|name| reach.holds(name));
+        Ok(leaves)
+    }
+}
