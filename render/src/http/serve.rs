@@ -165,10 +165,10 @@ impl Connection {
         let watched = Watched::new(socket, self.times, answering.clone(), Arc::clone(&turned));
         let service = service_fn(|request: Request<Incoming>| {
             let (gate, answering, peer) = (&self.gate, answering.clone(), self.peer);
-            answering.set(true);
+            answering.begin();
             async move {
                 let answer = gate.answer(request.map(Body::new), peer).await;
-                answering.set(false);
+                answering.end();
                 Ok::<_, Infallible>(answer)
             }
         });

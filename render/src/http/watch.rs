@@ -7,7 +7,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -31,18 +31,28 @@ pub struct Times {
     pub write: Duration,
 }
 
-/// Whether a request is being answered; the service says so.
+/// How many requests began to be answered, and how many were; the service says so. Counted, so that an answer that is done
+/// before anybody looks is seen all the same.
 #[derive(Clone, Debug, Default)]
-pub struct Answering(Arc<AtomicBool>);
+pub struct Answering(Arc<[AtomicU64; 2]>);
 
 impl Answering {
-    /// From now on, or no more.
-    pub fn set(&self, answering: bool) {
-        self.0.store(answering, Ordering::Release);
+    /// One begins.
+    pub fn begin(&self) {
+        self.0[0].fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// It is done.
+    pub fn end(&self) {
+        self.0[1].fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn begun(&self) -> u64 {
+        self.0[0].load(Ordering::Acquire)
     }
 
     fn is(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.begun() != self.0[1].load(Ordering::Acquire)
     }
 }
 
@@ -59,6 +69,8 @@ pub struct Watched<S> {
     socket: S,
     times: Times,
     answering: Answering,
+    /// Answers that had begun when it was last looked.
+    answers: u64,
     turned: Arc<Turned>,
     /// Whether a part of a head has come, or the first one is awaited.
     begun: bool,
@@ -78,6 +90,7 @@ impl<S> Watched<S> {
             socket,
             times,
             answering,
+            answers: 0,
             turned,
             begun: true,
             heard: false,
@@ -90,11 +103,13 @@ impl<S> Watched<S> {
 
     /// What is waited for now; its time begins when it changes.
     fn wait(&mut self) -> Waits {
+        let answers = self.answering.begun();
+        if answers != self.answers {
+            self.answers = answers;
+            (self.begun, self.heard, self.waits) = (false, false, Waits::Nothing);
+        }
         let waits = match (self.answering.is(), self.begun) {
-            (true, _) => {
-                (self.begun, self.heard) = (false, false);
-                Waits::Nothing
-            }
+            (true, _) => Waits::Nothing,
             (false, true) => Waits::Head,
             (false, false) => Waits::Idle,
         };
@@ -115,7 +130,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<S> {
         let before = buf.filled().len();
         match Pin::new(&mut self.socket).poll_read(cx, buf) {
             Poll::Ready(read) => {
-                if buf.filled().len() > before && !self.answering.is() {
+                // Takes notice of the answers before it.
+                let waits = self.wait();
+                if buf.filled().len() > before && waits != Waits::Nothing {
                     (self.begun, self.heard) = (true, true);
                 }
                 return Poll::Ready(read);
@@ -141,13 +158,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Watched<S> {
 }
 
 impl<S: AsyncWrite + Unpin> Watched<S> {
+    /// A client that takes its answer is not idle.
+    fn taken(&mut self, cx: &mut Context<'_>, written: &Poll<io::Result<usize>>) {
+        if self.waits == Waits::Idle && matches!(written, Poll::Ready(Ok(bytes)) if *bytes > 0) {
+            self.reading.set(sleep(self.times.idle));
+            // It was just set, and is looked at when it is over.
+            let _ = self.reading.as_mut().poll(cx);
+        }
+    }
+
     fn judge<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stalled = false;
-            if self.waits == Waits::Idle {
-                // A client that takes its answer is not idle.
-                self.waits = Waits::Nothing;
-            }
             return written;
         }
         if !self.stalled {
@@ -165,6 +187,7 @@ impl<S: AsyncWrite + Unpin> Watched<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.socket).poll_write(cx, bytes);
+        self.taken(cx, &written);
         self.judge(cx, written)
     }
 
@@ -174,6 +197,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.socket).poll_write_vectored(cx, parts);
+        self.taken(cx, &written);
         self.judge(cx, written)
     }
 
@@ -183,6 +207,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.socket).poll_flush(cx);
+        if self.wait() != Waits::Nothing {
+            // hyper does not read again after an answer until something comes; the time begins here all the same. What it says
+            // is looked at by the read that it wakes.
+            let _ = self.reading.as_mut().poll(cx);
+        }
         self.judge(cx, flushed)
     }
 
