@@ -94,29 +94,57 @@ fn without_tokens_this_machine_may_read_and_no_set_up_is_needed() {
     }
 }
 
-#[test]
-fn a_token_opens_what_its_scopes_reach() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (all, all_token) = token(&["all"], "");
-    let (web, web_token) = token(&["web", "--scope", "read:web.a"], "");
-    let (writer, writer_token) = token(&["writer", "--scope", "write"], "");
-    let (old, old_token) = token(&["old", "--expires", "2020-01-01"], "");
-    let (anna, _) = token(&["anna", "--password", "--scope", "read:ward"], "correct horse\n");
-    let config = [all, web, writer, old, anna].join("\n");
-    assert!(![&all_token, "correct horse"].iter().any(|secret| config.contains(*secret)), "{config}");
-    let kymo = serving(folder.path(), &config);
-    let [all, web, writer, old] = [&all_token, &web_token, &writer_token, &old_token].map(|token| bearer(token));
-    wait(&kymo, &[("Authorization", &all)]);
+/// A server with credentials of every kind, each as the header that shows it.
+struct Guarded {
+    kymo: Running,
+    folder: tempfile::TempDir,
+    all: String,
+    web: String,
+    web_by_name: String,
+    web_token: String,
+    writer: String,
+    old: String,
+    anna: String,
+}
 
+impl Guarded {
+    fn start() -> Guarded {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (all, all_token) = token(&["all"], "");
+        let (web, web_token) = token(&["web", "--scope", "read:web.a"], "");
+        let (writer, writer_token) = token(&["writer", "--scope", "write"], "");
+        let (old, old_token) = token(&["old", "--expires", "2020-01-01"], "");
+        let (anna, _) = token(&["anna", "--password", "--scope", "read:ward"], "correct horse\n");
+        let config = [all, web, writer, old, anna].join("\n");
+        assert!(![&all_token, "correct horse"].iter().any(|secret| config.contains(*secret)), "{config}");
+        let guarded = Guarded {
+            kymo: serving(folder.path(), &config),
+            folder,
+            all: bearer(&all_token),
+            web: bearer(&web_token),
+            web_by_name: basic(&format!("web:{web_token}")),
+            web_token,
+            writer: bearer(&writer_token),
+            old: bearer(&old_token),
+            anna: basic("anna:correct horse"),
+        };
+        wait(&guarded.kymo, &[("Authorization", &guarded.all)]);
+        guarded
+    }
+}
+
+#[test]
+fn nobody_sees_anything_without_the_right_credentials() {
+    let guarded = Guarded::start();
+    let Guarded { kymo, old, all, writer, anna, .. } = &guarded;
     // Let in once, a password is remembered; the guesses below make everybody else at this address wait.
-    let by_password = basic("anna:correct horse");
-    assert_eq!(status(&kymo, "/version", &[("Authorization", &by_password)]), 200);
+    assert_eq!(status(kymo, "/version", &[("Authorization", anna)]), 200);
     let unknown = basic("anna:wrong horse");
     for path in ASKED {
         for headers in [
             &[][..],
             &[("Authorization", "Bearer kymo_00")],
-            &[("Authorization", &old)],
+            &[("Authorization", old)],
             &[("Authorization", &unknown)],
             &[("X-Remote-User", "anna")],
             &[("X-Forwarded-For", "127.0.0.1")],
@@ -131,43 +159,15 @@ fn a_token_opens_what_its_scopes_reach() {
             }
         }
     }
-    for path in ["/healthz", "/assets/style.css"] {
-        assert_ne!(status(&kymo, path, &[]), 401, "{path} says nothing about anybody");
+    assert_eq!(status(kymo, "/version", &[("Authorization", anna)]), 200);
+    for path in ["/healthz", "/assets/nosuch"] {
+        assert_ne!(status(kymo, path, &[]), 401, "{path} says nothing about anybody");
     }
-
-    let by_name = basic(&format!("web:{web_token}"));
-    for (headers, seen, hidden) in [
-        (("Authorization", &*all), &["web.a", "web.b", "ward"][..], &[][..]),
-        (("Authorization", &web), &["web.a"], &["web.b", "ward"]),
-        (("Authorization", &by_name), &["web.a"], &["web.b", "ward"]),
-        (("Authorization", &by_password), &["ward"], &["web.a", "web.b"]),
-    ] {
-        let render =
-            "/render?target=*.*.*&target=sumSeries(web.*.hits)&target=web.b.hits&format=json&from=-5min&noNullPoints=1";
-        for path in [render, "/metrics/expand?query=*.*.*", "/metrics/index.json"] {
-            let answer = text(&kymo, path, &[headers]);
-            seen.iter().for_each(|name| assert!(answer.contains(name), "{path} lacks {name}: {answer}"));
-            let hidden: Vec<_> = hidden.iter().filter(|name| answer.contains(**name)).collect();
-            assert!(hidden.is_empty(), "{path} shows {hidden:?}: {answer}");
-        }
-        for path in ASKED {
-            let answer = text(&kymo, path, &[headers]);
-            let asked_for = path.split('?').nth(1).unwrap_or_default();
-            let shown: Vec<_> =
-                hidden.iter().filter(|name| answer.contains(**name) && !asked_for.contains("web")).collect();
-            assert!(shown.is_empty(), "{path} shows {shown:?}: {answer}");
-        }
-    }
-    // The values of a name that may not be read are not there either, however they are asked for.
-    let empty = text(&kymo, "/render?target=web.b.hits&format=json&from=-5min", &[("Authorization", &web)]);
-    assert_eq!(empty, "[]");
-
     for path in ASKED.iter().filter(|path| !["/version", "/nosuch"].contains(path)) {
-        let (status, _, body) = kymo.ask("GET", path, &[("Authorization", &writer)]);
+        let (status, _, body) = kymo.ask("GET", path, &[("Authorization", writer)]);
         assert_eq!(status, 403, "{path}");
         assert_eq!(String::from_utf8_lossy(&body), "the scope `read` is needed to see series\n", "{path}");
     }
-    assert_eq!(kymo.ask("POST", "/render?target=web.a.hits&format=json", &[("Authorization", &web)]).0, 200);
 
     // What was turned away is a series of kymo's own.
     let begun = Instant::now();
@@ -181,23 +181,60 @@ fn a_token_opens_what_its_scopes_reach() {
         let count = |text: String| -> f64 {
             text.rsplit('|').next().unwrap_or_default().trim().split(',').filter_map(|v| v.parse::<f64>().ok()).sum()
         };
-        while count(text(&kymo, &target, &[("Authorization", &all)])) < least as f64 {
+        while count(text(kymo, &target, &[("Authorization", all)])) < least as f64 {
             assert!(begun.elapsed() < Duration::from_secs(20), "{reason} is not counted");
             std::thread::sleep(Duration::from_millis(100));
         }
     }
+}
 
-    // The program's own clients send a token.
-    let url = format!("http://{}", kymo.http);
+#[test]
+fn a_token_opens_what_its_scopes_reach() {
+    let guarded = Guarded::start();
+    let kymo = &guarded.kymo;
+    for (header, seen, hidden) in [
+        (&guarded.all, &["web.a", "web.b", "ward"][..], &[][..]),
+        (&guarded.web, &["web.a"], &["web.b", "ward"]),
+        (&guarded.web_by_name, &["web.a"], &["web.b", "ward"]),
+        (&guarded.anna, &["ward"], &["web.a", "web.b"]),
+    ] {
+        let headers = [("Authorization", header.as_str())];
+        for path in [
+            "/render?target=*.*.*&target=sumSeries(web.*.hits)&target=web.b.hits&format=json&from=-5min&noNullPoints=1",
+            "/metrics/expand?query=*.*.*",
+            "/metrics/index.json",
+        ] {
+            let answer = text(kymo, path, &headers);
+            seen.iter().for_each(|name| assert!(answer.contains(name), "{path} lacks {name}: {answer}"));
+            let shown: Vec<_> = hidden.iter().filter(|name| answer.contains(**name)).collect();
+            assert!(shown.is_empty(), "{path} shows {shown:?}: {answer}");
+        }
+        for path in ASKED.iter().filter(|path| !path.contains("=web")) {
+            let answer = text(kymo, path, &headers);
+            let shown: Vec<_> = hidden.iter().filter(|name| answer.contains(**name)).collect();
+            assert!(shown.is_empty(), "{path} shows {shown:?}: {answer}");
+        }
+    }
+    // The values of a name that may not be read are not there either, however they are asked for.
+    let web = [("Authorization", guarded.web.as_str())];
+    assert_eq!(text(kymo, "/render?target=web.b.hits&format=json&from=-5min", &web), "[]");
+    assert_eq!(kymo.ask("POST", "/render?target=web.a.hits&format=json", &web).0, 200);
+}
+
+#[test]
+fn the_commands_send_a_token() {
+    let guarded = Guarded::start();
+    let url = format!("http://{}", guarded.kymo.http);
     let query = |token: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kymo"));
         let output = command.env("KYMO_TOKEN", token).args(["query", "*.*.hits", "--server", &url]).output();
         let output = output.expect("kymo runs");
         (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
     };
-    let (asked, points) = query(&web_token);
+    let (asked, points) = query(&guarded.web_token);
     assert!(asked && points.contains("web.a.hits 7") && !points.contains("web.b"), "{points}");
     assert!(!query("kymo_wrong").0);
+    drop(guarded.folder);
 }
 
 #[test]
