@@ -239,15 +239,18 @@ pub struct DrawArgs {
 #[derive(Args, Clone, Debug)]
 pub struct CheckArgs {
     /// Target expression, as /render takes it; the last value of each of its series is checked
-    #[arg(short, long, value_name = "TARGET")]
-    pub target: String,
+    #[arg(short, long, value_name = "TARGET", required_unless_present = "alert")]
+    pub target: Option<String>,
+    /// An alert rule of the server, whose state is the answer
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["target", "warning", "critical", "from", "data", "whisper"])]
+    pub alert: Option<String>,
     /// Range outside of which a value is a warning: 10, 10:, ~:10, 10:20, @10:20
     #[arg(short, long, value_name = "RANGE", allow_hyphen_values = true)]
     pub warning: Option<Range>,
     /// Range outside of which a value is critical
     #[arg(short, long, value_name = "RANGE", allow_hyphen_values = true)]
     pub critical: Option<Range>,
-    /// Seconds after which the last value counts as no data
+    /// Seconds after which the last value, or the last look at the rule, counts as no data
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub age: Option<u32>,
     /// What no data counts as: ok, warning, critical or unknown

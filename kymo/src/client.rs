@@ -10,15 +10,26 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 /// A file of a token or of certificates that is larger than this is another file.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
+/// What becomes of an answer that names another address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Redirects {
+    /// It is asked there.
+    Followed,
+    /// It is the answer.
+    Refused,
+}
+
 /// A client that waits this long for a whole answer, and that trusts the certificates of this file in place of those that
 /// browsers trust.
-pub fn agent(timeout: Option<Duration>, roots: Option<&Path>) -> Result<Agent> {
+pub fn agent(timeout: Option<Duration>, roots: Option<&Path>, redirects: Redirects) -> Result<Agent> {
     let mut tls = TlsConfig::builder();
     if let Some(path) = roots {
         tls = tls.root_certs(RootCerts::from(certificates(path)?.into_iter()));
     }
     let config = Agent::config_builder()
         .http_status_as_error(false)
+        .max_redirects(if redirects == Redirects::Followed { 10 } else { 0 })
+        .max_redirects_will_error(redirects == Redirects::Followed)
         .timeout_global(timeout)
         .tls_config(tls.build())
         .user_agent(concat!("kymo/", env!("CARGO_PKG_VERSION")))

@@ -4,6 +4,7 @@
 //! subcommand; `command/serve.rs` shows the running system on one screen.
 #![forbid(unsafe_code)]
 
+mod alerts;
 pub mod cli;
 mod client;
 mod clock;

@@ -3,9 +3,11 @@
 //!
 //! Counters end in `.count` and hold what happened in the interval, so that everybody's aggregation rules sum them up.
 
+use crate::alerts;
 use crate::clock;
 use crate::commits::Uncommitted;
 use render::access::Access;
+use render::alert::{Board, State};
 use render::app::{Figure, Health};
 use render::draw::Unit;
 use render::http::{Reason, Turned};
@@ -34,6 +36,10 @@ pub struct Stages {
     pub turned: Arc<Turned>,
     /// Who is let in there.
     pub access: Arc<Access>,
+    /// What became of alert rules.
+    pub alerts: Arc<alerts::Counters>,
+    /// How they stand.
+    pub board: Arc<Board>,
 }
 
 impl Stages {
@@ -85,13 +91,19 @@ impl Stages {
             .chain(events)
             .chain(pickles)
             .chain(turned)
+            .chain(self.alerts.all().map(|(name, value)| (format!("alerts.{name}"), value)))
             .chain(stored)
             .collect()
     }
 
     /// What goes up and down, by its name below `kymo.`.
     fn gauges(&self) -> Vec<(String, f64)> {
+        let standings = self.board.standings();
+        let at = |state: State| standings.iter().filter(|standing| standing.course.state == state).count() as u64;
         let named = [
+            ("alerts.warning", at(State::Warning)),
+            ("alerts.critical", at(State::Critical)),
+            ("alerts.unknown", at(State::Unknown)),
             ("statsd.series", self.agent.series.get()),
             ("statsd.flush_ms", self.agent.flush_ms.get()),
             ("http.open_to_others", u64::from(!self.http.ip().is_loopback() && self.access.is_open_to_others())),

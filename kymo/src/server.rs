@@ -6,7 +6,7 @@ use crate::config::Settings;
 use crate::config::access::TlsFiles;
 use anyhow::{Context, Result, anyhow};
 use render::access::Access;
-use render::http::Tls;
+use render::http::{Tls, Turned};
 use render::{App, http};
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -20,6 +20,8 @@ pub struct Guard {
     pub access: Arc<Access>,
     /// The certificate.
     pub tls: Option<Arc<Tls>>,
+    /// What was turned away.
+    pub turned: Arc<Turned>,
     files: Option<TlsFiles>,
 }
 
@@ -30,7 +32,12 @@ impl Guard {
         getrandom::fill(&mut salt).map_err(|error| anyhow!("ask the system for random bytes: {error}"))?;
         let access = Arc::new(Access::new(settings.known.clone(), salt));
         let tls = settings.tls.as_ref().map(TlsFiles::tls).transpose()?.map(Arc::new);
-        Ok(Guard { access, tls, files: settings.tls.clone() })
+        Ok(Guard { access, tls, turned: Arc::default(), files: settings.tls.clone() })
+    }
+
+    /// The application behind this guard.
+    pub fn before(&self, app: App) -> App {
+        App { access: Arc::clone(&self.access), tls: self.tls.clone(), turned: Arc::clone(&self.turned), ..app }
     }
 
     /// Reads the configuration and the certificate again. A mistake in one of them leaves that one as it was.

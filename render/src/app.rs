@@ -1,6 +1,7 @@
 //! What the server is given: where series come from, what time it is, how it fares, and how much it may take.
 
-use crate::access::{Access, Grants, Known, View};
+use crate::access::{Access, Grants, Known, Reach, Scope, View};
+use crate::alert::Board;
 use crate::catalogue::Catalogue;
 use crate::draw::Unit;
 use crate::http::{Tls, Turned};
@@ -34,6 +35,8 @@ pub struct App {
     pub grants: Arc<Grants>,
     /// The certificate that the server shows; without one it speaks plain HTTP.
     pub tls: Option<Arc<Tls>>,
+    /// How the alert rules stand; `None` for who may not see that.
+    pub alerts: Option<Arc<Board>>,
     /// Counts what was turned away, by reason.
     pub turned: Arc<Turned>,
 }
@@ -53,6 +56,7 @@ impl App {
             access: Arc::new(Access::new(Known::default(), [0; 32])),
             grants: Arc::new(Grants::everything()),
             tls: None,
+            alerts: Some(Arc::default()),
             turned: Arc::default(),
         }
     }
@@ -63,6 +67,8 @@ impl App {
             catalogue: View::of(Arc::clone(&self.catalogue), grants),
             own: View::of(Arc::clone(&self.own), grants),
             grants: Arc::clone(grants),
+            // Any rule may be about any name.
+            alerts: self.alerts.clone().filter(|_| *grants.reach(Scope::Read) == Reach::Everything),
             ..self.clone()
         };
         if **grants == Grants::nothing() {

@@ -8,6 +8,7 @@ use crate::{client, clock};
 use anyhow::{Context, Result, anyhow, bail};
 use render::App;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,9 +29,14 @@ pub struct Answered {
 
 /// Reads /render's JSON.
 pub fn answered(body: &[u8]) -> Result<Vec<Answered>> {
+    json(body).context("the answer is not Graphite's JSON")
+}
+
+/// Reads a server's JSON.
+pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
     // JSON has no infinity: Graphite's 1e9999 reads as one in Python, and as the largest number here.
     let text = String::from_utf8_lossy(body).replace("1e9999", "1.7976931348623157e308");
-    serde_json::from_str(&text).context("the answer is not Graphite's JSON")
+    Ok(serde_json::from_str(&text)?)
 }
 
 /// Asks /render with these parameters beside the range and the zone of `source`.
@@ -71,7 +77,8 @@ pub fn get(
 
 fn from_server(place: &PlaceArgs, path: &str, timeout: Option<Duration>) -> Result<Vec<u8>> {
     let server = place.server.trim_end_matches('/');
-    let mut request = client::agent(timeout, place.ca.as_deref())?.get(format!("{server}{path}"));
+    let mut request =
+        client::agent(timeout, place.ca.as_deref(), client::Redirects::Followed)?.get(format!("{server}{path}"));
     if let Some(token) = client::token(place.token_file.as_deref())? {
         request = request.header("Authorization", format!("Bearer {token}"));
     }

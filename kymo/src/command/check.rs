@@ -4,8 +4,9 @@
 use super::ask;
 use crate::cli::CheckArgs;
 use crate::clock;
-use anyhow::Result;
+use anyhow::{Context, Result, anyhow, bail};
 use render::alert::{Judged, NoData, Observed, State, Terms, Verdict};
+use serde::Deserialize;
 use std::process::ExitCode;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -46,10 +47,17 @@ pub fn unknown(why: &str) -> ExitCode {
 }
 
 fn check(args: &CheckArgs) -> Result<(String, State)> {
+    match (&args.alert, &args.target) {
+        (Some(name), _) => check_alert(args, name),
+        (None, target) => check_target(args, target.as_deref().unwrap_or_default()),
+    }
+}
+
+fn check_target(args: &CheckArgs, target: &str) -> Result<(String, State)> {
     // A slot more than the age, so that a value that is too old is found and its age said.
     let within = args.age.map_or(WITHIN_SECS, |age| WITHIN_SECS.max(age.saturating_mul(2)));
     let from = args.from.clone().unwrap_or_else(|| format!("-{within}s"));
-    let parameters = [("target", args.target.clone()), ("format", "json".to_owned()), ("from", from)];
+    let parameters = [("target", target.to_owned()), ("format", "json".to_owned()), ("from", from)];
     let timeout = Duration::from_secs(args.timeout.into());
     let body = ask::get(&args.place, "/render", &parameters, Some(timeout))?;
     let series = ask::answered(&body)?.into_iter().map(|one| {
@@ -65,7 +73,71 @@ fn check(args: &CheckArgs) -> Result<(String, State)> {
         no_data: args.no_data,
     };
     let verdict = terms.judge(series.collect(), clock::now());
-    Ok((line(&verdict, &terms, &args.target), verdict.state))
+    Ok((line(&verdict, &terms, target), verdict.state))
+}
+
+/// What /api/v1/alerts says of one rule.
+#[derive(Deserialize)]
+struct Told {
+    target: String,
+    state: String,
+    pending: Option<Pending>,
+    seen: Option<i64>,
+    warning: Option<String>,
+    critical: Option<String>,
+    error: Option<String>,
+    #[serde(default)]
+    series: Vec<ToldSeries>,
+}
+
+#[derive(Deserialize)]
+struct Pending {
+    state: String,
+    since: i64,
+}
+
+#[derive(Deserialize)]
+struct ToldSeries {
+    name: String,
+    state: String,
+    value: Option<f64>,
+    old: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct Alerts {
+    alerts: Vec<Told>,
+}
+
+/// The state that counts is the exit code; what is on its way is said.
+fn check_alert(args: &CheckArgs, name: &str) -> Result<(String, State)> {
+    let timeout = Duration::from_secs(args.timeout.into());
+    let body = ask::get(&args.place, "/api/v1/alerts", &[("name", name.to_owned())], Some(timeout))?;
+    let told: Alerts = ask::json(&body).context("the answer tells of no alerts")?;
+    let Some(told) = told.alerts.into_iter().next() else { bail!("the server has no alert {name:?}") };
+    let now = clock::now();
+    let unseen = told.seen.map(|seen| now.0 - seen);
+    let Some(unseen) = unseen else { bail!("alert {name:?} has not been looked at yet") };
+    if args.age.is_some_and(|age| unseen > i64::from(age)) {
+        let state = args.no_data;
+        return Ok((format!("KYMO {state} - alert {} was looked at {unseen} s ago", shortened(name)), state));
+    }
+    let state: State = told.state.parse().map_err(|why: String| anyhow!(why))?;
+    let range = |text: Option<String>| text.and_then(|text| text.parse().ok());
+    let (warning, critical) = (range(told.warning), range(told.critical));
+    let terms = Terms { warning, critical, age_secs: None, no_data: State::Unknown };
+    let judged = |one: ToldSeries| Judged {
+        state: one.state.parse().unwrap_or(State::Unknown),
+        value: one.value.ok_or(one.old.map_or(NoData::Empty, NoData::Old)),
+        name: one.name,
+    };
+    let series: Vec<Judged> = told.series.into_iter().map(judged).collect();
+    let worst = series.first().map_or(State::Unknown, |one| one.state);
+    let seen = line(&Verdict { state: worst, series }, &terms, &told.target);
+    let (_, seen) = seen.split_once(" - ").unwrap_or_default();
+    let what = told.error.map_or_else(|| seen.to_owned(), |error| plain(&error));
+    let pending = told.pending.map(|pending| format!(", {} for {} s", plain(&pending.state), now.0 - pending.since));
+    Ok((format!("KYMO {state} - alert {}{}: {what}", shortened(name), pending.unwrap_or_default()), state))
 }
 
 /// `KYMO WARNING - p95 312 (warning 250) | 'p95'=312;250;500;;`

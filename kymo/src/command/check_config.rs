@@ -24,6 +24,7 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
         files.tls()?;
         println!("tls             {files}");
     }
+    println!("alerts          {} rules", settings.alerts.len());
     println!("flush interval  {:?}", plan.interval);
     println!("data            {}", settings.data.display());
     if let Some(tree) = &settings.whisper {

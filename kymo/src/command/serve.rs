@@ -2,10 +2,11 @@
 //! so that whoever reads them can use them.
 
 use super::{signal, taken};
+use crate::alerts::Alerts;
 use crate::cli::ServeArgs;
 use crate::clock;
 use crate::commits::Commits;
-use crate::config::pipeline::Plan;
+use crate::config::pipeline::{self, Plan};
 use crate::config::{Settings, own_store};
 use crate::journal::Journal;
 use crate::own_series::{OwnSeries, Stages};
@@ -42,21 +43,22 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
     let agent = Agent::start(&plan.agent, sinks, clock::millis).context("start the agent")?;
     let counters = Arc::clone(agent.counters());
     let upkeep = Upkeep::start(vec![Arc::clone(&own)]);
+    let alerts = Alerts::start(pipeline::alerts(&settings, &plan.http.query), Arc::new(Arc::clone(&store)))?;
     let stages = Stages {
         agent: Arc::clone(&counters),
         store: Arc::clone(&store),
         uncommitted: commits.uncommitted(),
         http,
-        turned: Arc::default(),
+        turned: Arc::clone(&guard.turned),
         access: Arc::clone(&guard.access),
+        alerts: Arc::clone(&alerts.counters),
+        board: Arc::clone(&alerts.board),
     };
     let own_series = OwnSeries::start(stages.clone(), Arc::clone(&own), plan.interval, taken_until_ms);
     let listening = Listening { statsd: agent.statsd_addr(), carbon: agent.carbon_addrs().first().copied() };
     let pickle = agent.carbon_addrs().last().copied();
     let app = App {
-        access: Arc::clone(&guard.access),
-        tls: guard.tls.clone(),
-        turned: Arc::clone(&stages.turned),
+        alerts: Some(Arc::clone(&alerts.board)),
         own: Arc::new(Arc::clone(&own)),
         health: Arc::new(move || stages.health()),
         listening: listening.clone(),
@@ -64,11 +66,12 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
         version: env!("CARGO_PKG_VERSION"),
         ..App::new(Arc::new(Arc::clone(&store)), clock::now)
     };
-    let server = Server::start(listener, app)?;
+    let server = Server::start(listener, guard.before(app))?;
 
     tell(&settings, &listening, pickle, http, &plan.warnings);
     stop.wait(|| guard.read_again(args));
 
+    alerts.stop();
     agent.stop();
     journal.end();
     own_series.stop();

@@ -2,6 +2,7 @@
 //! from [`KEYS`], and a test keeps the two and the struct in step.
 
 use super::access::{AccessTable, TokenTable, UserTable};
+use super::alerts::AlertTable;
 use crate::cli::Dialects;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
@@ -55,6 +56,13 @@ pub struct KymoToml {
     /// People who are.
     #[serde(default)]
     pub users: Vec<UserTable>,
+    /// Alert rules.
+    #[serde(default)]
+    pub alerts: Vec<AlertTable>,
+    /// Between two looks at them; text such as `30s`.
+    pub alert_interval: Option<String>,
+    /// Certificates that webhooks are trusted by.
+    pub webhook_ca: Option<PathBuf>,
     /// Bounds on the series of some prefixes.
     #[serde(default)]
     pub quotas: Vec<QuotaTable>,
@@ -145,6 +153,12 @@ pub struct Limits {
     pub http_connections: Option<u32>,
     /// HTTP connections of one address at once.
     pub http_connections_per_address: Option<u32>,
+    /// Changes that wait for a webhook.
+    pub webhook_notices: Option<u32>,
+    /// Seconds for an attempt to tell it.
+    pub webhook_secs: Option<u32>,
+    /// Attempts.
+    pub webhook_attempts: Option<u32>,
 }
 
 /// One key of kymo.toml: its name, its default and what it means.
@@ -211,6 +225,13 @@ pub const KEYS: &[Key] = &[
     ),
     key("access.user_header", "\"X-Remote-User\"", "The header in which a trusted proxy names the person it let in."),
     key("access.proxied_scopes", "[]", "What a person may whom a trusted proxy names and no `[[users]]` does."),
+    key("alerts", "none", "Tables `[[alerts]]`: rules that are looked at while kymo runs (docs/alerts.md)."),
+    key("alert_interval", "\"30s\"", "Between two looks at all alert rules, at least a second."),
+    key(
+        "webhook_ca",
+        "none",
+        "Certificates (PEM) by which https webhooks are trusted, in place of those that browsers trust.",
+    ),
     key("limits.receivers", "one a core, at most 4", "Threads, each with a StatsD socket of its own."),
     key(
         "limits.receive_buffer_bytes",
@@ -280,6 +301,13 @@ pub const KEYS: &[Key] = &[
         "limits.http_connections_per_address",
         "256",
         "HTTP connections at once of one address, trusted proxies apart; further ones are answered 503.",
+    ),
+    key("limits.webhook_notices", "256", "Changes that wait for one webhook; then the oldest is dropped and counted."),
+    key("limits.webhook_secs", "5", "Seconds for one attempt to tell a webhook."),
+    key(
+        "limits.webhook_attempts",
+        "20",
+        "Attempts to tell a webhook of one change, 1 s apart, then 2 s, up to 5 minutes.",
     ),
 ];
 

@@ -3,6 +3,7 @@
 use super::kymo_toml::{Limits, QuotaTable, read_bounded};
 use super::settings::{FLUSH_INTERVAL, Settings};
 use super::statsd_file::{self, Telling};
+use crate::alerts;
 use anyhow::Result;
 use render::app;
 use statsd_agent::config::{Align, CarbonListen, Config, Server};
@@ -159,6 +160,21 @@ fn slab_options(settings: &Settings) -> SlabOptions {
     set(&mut options.waiting_points, settings.limits.waiting_points.map(|points| points as usize));
     set(&mut options.late_points, settings.limits.late_points.map(|points| points as usize));
     options
+}
+
+/// What the thread that looks at alerts is started with.
+pub fn alerts(settings: &Settings, limits: &query::Limits) -> alerts::Plan {
+    let mut post = alerts::Post { roots: settings.webhook_ca.clone(), ..alerts::Post::default() };
+    set(&mut post.waiting, settings.limits.webhook_notices.map(|notices| notices as usize));
+    set(&mut post.timeout, settings.limits.webhook_secs.map(|secs| Duration::from_secs(secs.max(1).into())));
+    set(&mut post.attempts, settings.limits.webhook_attempts);
+    alerts::Plan {
+        rules: settings.alerts.clone(),
+        every: settings.alert_interval,
+        file: settings.data.join("alerts.json"),
+        limits: limits.clone(),
+        post,
+    }
 }
 
 fn http_limits(settings: &Settings) -> app::Limits {

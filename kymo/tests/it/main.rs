@@ -3,6 +3,7 @@
 mod abuse;
 mod access;
 mod agent;
+mod alerts;
 mod beside;
 mod beside_statsd;
 mod browser;

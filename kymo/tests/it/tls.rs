@@ -15,13 +15,16 @@ fn certificate(certificate: &Path, key: &Path) {
     std::fs::write(key, made.signing_key.serialize_pem()).expect("written");
 }
 
-struct Files {
+/// The files of a server that speaks TLS.
+pub struct Files {
     folder: tempfile::TempDir,
-    certificate: PathBuf,
+    /// Its certificate, which is its own root.
+    pub certificate: PathBuf,
     key: PathBuf,
 }
 
-fn serving() -> (Running, Files) {
+/// A server that speaks TLS.
+pub fn serving() -> (Running, Files) {
     let folder = tempfile::tempdir().expect("a folder");
     let files = Files { certificate: folder.path().join("tls.pem"), key: folder.path().join("tls.key"), folder };
     certificate(&files.certificate, &files.key);

@@ -3,6 +3,7 @@
 //! A prefix is whole nodes: `a.b` reaches `a.b`, `a.b.c` and `a.b;tag=value`, and not `a.bc`. Tagged series are judged by
 //! their metric's name.
 
+use query::SourceError;
 use std::borrow::Cow;
 use tsdb::name;
 
@@ -129,6 +130,18 @@ impl Grants {
         self.reach(scope).holds(name)
     }
 
+    /// Refuses what a scope does not reach, in words for the caller: what a view of a store does before it changes something.
+    ///
+    /// # Errors
+    /// The scope does not reach the name.
+    pub fn require(&self, scope: Scope, name: &str) -> Result<(), SourceError> {
+        match self.reach(scope) {
+            reach if reach.holds(name) => Ok(()),
+            Reach::Nothing => Err(SourceError::Forbidden(format!("the scope `{}` is needed for this", scope.name()))),
+            _ => Err(SourceError::Forbidden(format!("the scope `{}` does not reach this name", scope.name()))),
+        }
+    }
+
     /// Whether the server itself may be asked and told, beyond any name.
     pub fn is_admin(&self) -> bool {
         self.admin
@@ -217,6 +230,9 @@ mod tests {
         ] {
             assert_eq!(grants.allow(Scope::Read, name), readable, "{name}");
         }
+        assert!(grants.require(Scope::Write, "a.b.c").is_ok() && grants.require(Scope::Write, "z").is_err());
+        let refused = grants.require(Scope::Erase, "a.b").unwrap_err().to_string();
+        assert_eq!(refused, "the scope `erase` is needed for this");
         assert!(grants.allow(Scope::Write, "a.b.c") && !grants.allow(Scope::Write, "z"));
         assert!(!grants.allow(Scope::Erase, "a.b") && !grants.is_admin());
     }

@@ -3,6 +3,7 @@
 //! Handlers read their parameters, hand the work to [`workers`] and return; nothing here blocks a socket thread, and
 //! the only clock is the one in [`App`].
 
+mod alerts;
 mod asset;
 mod find;
 mod gate;
@@ -58,7 +59,7 @@ pub fn router(app: App) -> Router {
 }
 
 fn routes(serving: Serving) -> Router {
-    let routes: [(&str, MethodRouter<Arc<Serving>>); 9] = [
+    let routes: [(&str, MethodRouter<Arc<Serving>>); 10] = [
         ("/explore", get(pages::explore)),
         ("/render", get(render::render).post(render::render)),
         ("/metrics", get(find::find).post(find::find)),
@@ -67,6 +68,7 @@ fn routes(serving: Serving) -> Router {
         ("/metrics/index.json", get(find::index).post(find::index)),
         ("/version", get(state::version)),
         ("/healthz", get(state::health)),
+        ("/api/v1/alerts", get(alerts::alerts)),
         ("/api/v1/suggest", get(pages::suggest)),
     ];
     let mut router = Router::new().route("/", get(pages::home)).route("/assets/{name}", get(asset::asset));
