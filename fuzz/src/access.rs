@@ -30,7 +30,13 @@ fn stranger(authorization: &[u8], forwarded: &str) {
     let forwarded = [forwarded];
 
     let access = Access::new(Known { tokens: vec![token], proxies: proxies.clone(), ..Known::default() }, [0; 32]);
-    let shown = Shown { peer, authorization: Some(authorization), forwarded: &forwarded, user: Some("root") };
+    let shown = Shown {
+        peer,
+        authorization: Some(authorization),
+        forwarded: &forwarded,
+        user: Some("root"),
+        under_another_name: false,
+    };
     if let Ok(Identity::Caller(_)) = access.identify(&shown, NOW) {
         let text = String::from_utf8_lossy(authorization);
         let basic = text.to_ascii_lowercase().starts_with("basic ");
@@ -39,7 +45,12 @@ fn stranger(authorization: &[u8], forwarded: &str) {
 
     // Where nobody is known, only a client on this machine is; behind a proxy that is the last address that it tells.
     let open = Access::new(Known { proxies, ..Known::default() }, [0; 32]);
-    let by = |peer| open.identify(&Shown { peer, authorization: None, forwarded: &forwarded, user: None }, NOW);
+    let by = |peer| {
+        open.identify(
+            &Shown { peer, authorization: None, forwarded: &forwarded, user: None, under_another_name: false },
+            NOW,
+        )
+    };
     assert!(matches!(by(peer), Err(Refusal::NotLocal)));
     if by(proxy).is_ok() {
         let last = forwarded[0].rsplit(',').map(str::trim).find(|hop| !hop.starts_with("10."));

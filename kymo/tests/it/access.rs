@@ -92,6 +92,8 @@ fn without_tokens_this_machine_may_read_and_no_set_up_is_needed() {
         // Credentials that nobody asked for do no harm.
         assert_eq!(status(&kymo, path, &[("Authorization", "Bearer what")]), 200, "{path}");
     }
+    // A browser that was led here under another name (tests ask for the host `kymo`) is nobody on this machine.
+    assert_eq!(status(&kymo, "/metrics/index.json", &[("Sec-Fetch-Site", "same-origin")]), 403);
 }
 
 /// A server with credentials of every kind, each as the header that shows it.

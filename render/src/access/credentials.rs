@@ -135,6 +135,9 @@ pub struct Shown<'a> {
     pub forwarded: &'a [&'a str],
     /// The header in which a proxy names a person.
     pub user: Option<&'a str>,
+    /// Whether a browser asks under a name that is not this machine's: a page from elsewhere whose name was made to mean
+    /// this machine, or a proxy that nobody listed.
+    pub under_another_name: bool,
 }
 
 /// Someone who was let in.
@@ -222,6 +225,7 @@ impl Access {
         let by_proxy = known.is_proxy(shown.peer);
         let client = if by_proxy { known.client(shown.forwarded) } else { Some(shown.peer.to_canonical()) };
         if !known.knows_anybody() {
+            let client = client.filter(|_| by_proxy || !shown.under_another_name);
             return known.by_address(client).map(Identity::Caller);
         }
         if let Some(authorization) = shown.authorization {
@@ -362,7 +366,8 @@ mod tests {
     ) -> Result<Caller, Refusal> {
         let authorization = Some(authorization.as_bytes()).filter(|text| !text.is_empty());
         let user = Some(user).filter(|user| !user.is_empty());
-        let shown = Shown { peer: peer.parse().unwrap(), authorization, forwarded, user };
+        let peer = peer.parse().unwrap();
+        let shown = Shown { peer, authorization, forwarded, user, under_another_name: false };
         match access.identify(&shown, NOW)? {
             Identity::Caller(caller) => Ok(caller),
             Identity::Claim(claim) => access.prove(&claim, NOW),

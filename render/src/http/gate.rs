@@ -99,6 +99,7 @@ impl Gate {
             authorization: headers.get(header::AUTHORIZATION).map(|value| value.as_bytes()),
             forwarded: &forwarded,
             user: text(&access.user_header()),
+            under_another_name: is_under_another_name(headers),
         };
         let now = (self.app.clock)();
         let claim = match access.identify(&shown, now).map_err(Error::Refused)? {
@@ -160,6 +161,21 @@ fn is_from_elsewhere(headers: &HeaderMap) -> bool {
     !origin.zip(host).is_some_and(|((_, origin), host)| origin.eq_ignore_ascii_case(host))
 }
 
+/// Whether a browser, which says that it is one, asks for a host that is not this machine by its name.
+fn is_under_another_name(headers: &HeaderMap) -> bool {
+    if !headers.contains_key("sec-fetch-site") {
+        return false;
+    }
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next(),
+        None => host.split(':').next(),
+    };
+    let name = name.unwrap_or_default().to_ascii_lowercase();
+    let is_local = name == "localhost" || name.ends_with(".localhost");
+    !is_local && !name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
 /// What anybody may ask: whether the server lives, for balancers, and the looks of the page.
 fn says_nothing(path: &str) -> bool {
     matches!(path, "/healthz" | "/healthz/") || path.starts_with("/assets/")
@@ -175,4 +191,54 @@ fn reason(error: &Error) -> Option<Reason> {
         Error::BodyTooSlow { .. } => Reason::BodyTooSlow,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn a_page_of_another_server_is_told_by_its_origin() {
+        for (origin, elsewhere) in [
+            ("http://kymo:8080", false),
+            ("https://KYMO:8080", false),
+            ("http://kymo", true),
+            ("http://kymo:80801", true),
+            ("https://evil.example", true),
+            ("null", true),
+            ("", true),
+        ] {
+            assert_eq!(
+                is_from_elsewhere(&headers(&[("origin", origin), ("host", "kymo:8080")])),
+                elsewhere,
+                "{origin}"
+            );
+        }
+        assert!(!is_from_elsewhere(&headers(&[("host", "kymo:8080")])), "no browser");
+        assert!(is_from_elsewhere(&headers(&[("origin", "http://kymo")])));
+    }
+
+    #[test]
+    fn a_name_that_was_made_to_mean_this_machine_is_another() {
+        for host in ["localhost:8080", "127.0.0.1", "127.0.0.1:8080", "[::1]:8080", "[::1]", "a.localhost"] {
+            assert!(!is_under_another_name(&headers(&[("sec-fetch-site", "none"), ("host", host)])), "{host}");
+        }
+        for host in
+            ["evil.example:8080", "192.0.2.1", "[2001:db8::1]:80", "localhost.evil.example", "", "127.0.0.1.evil"]
+        {
+            assert!(is_under_another_name(&headers(&[("sec-fetch-site", "none"), ("host", host)])), "{host}");
+            assert!(!is_under_another_name(&headers(&[("host", host)])), "no browser asks");
+        }
+    }
+
+    #[test]
+    fn only_asking_methods_change_nothing() {
+        assert!([Method::GET, Method::HEAD, Method::OPTIONS].iter().all(changes_nothing));
+        assert!(![Method::POST, Method::PUT, Method::DELETE, Method::PATCH].iter().any(changes_nothing));
+    }
 }
