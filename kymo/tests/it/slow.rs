@@ -178,6 +178,11 @@ fn what_is_too_many_is_told_to_come_back() {
             assert!(begun.elapsed() < Duration::from_secs(5), "{limit}");
         }
         turned_away(&kymo, reason, 1.0);
-        assert!(kymo.stop("TERM"), "a stop waits for nobody who has nothing to say");
+        let mut kept_alive = connect(&kymo);
+        kept_alive.write_all(b"GET /version HTTP/1.1\r\nHost: kymo\r\n\r\n").expect("asked");
+        kept_alive.read_exact(&mut [0; 12]).expect("answered");
+        let begun = Instant::now();
+        assert!(kymo.stop("TERM"), "a clean end");
+        assert!(begun.elapsed() < Duration::from_secs(5), "a stop waits for nobody who has nothing to ask");
     }
 }

@@ -228,18 +228,15 @@ impl Access {
             let client = client.filter(|_| by_proxy || !shown.under_another_name);
             return known.by_address(client).map(Identity::Caller);
         }
-        if let Some(authorization) = shown.authorization {
-            // A client that its proxy does not tell shares the proxy's account.
-            return self.by_credentials(&known, authorization, client.unwrap_or(shown.peer), now);
+        if let Some(name) = shown.user.filter(|user| by_proxy && !user.is_empty()) {
+            // Before what the person showed to the proxy, which may be passed on and is not ours to know.
+            let user = known.users.iter().find(|user| user.name == name);
+            let grants = user.map_or(&known.proxied, |user| &user.grants).clone();
+            return Ok(Identity::Caller(Caller { grants, is_ambient: true }));
         }
-        match shown.user.filter(|user| by_proxy && !user.is_empty()) {
-            Some(name) => {
-                let user = known.users.iter().find(|user| user.name == name);
-                let grants = user.map_or(&known.proxied, |user| &user.grants).clone();
-                Ok(Identity::Caller(Caller { grants, is_ambient: true }))
-            }
-            None => Err(Refusal::Missing),
-        }
+        let authorization = shown.authorization.ok_or(Refusal::Missing)?;
+        // A client that its proxy does not tell shares the proxy's account.
+        self.by_credentials(&known, authorization, client.unwrap_or(shown.peer), now)
     }
 
     fn by_credentials(&self, known: &Known, shown: &[u8], client: IpAddr, now: Timestamp) -> Result<Identity, Refusal> {
@@ -298,6 +295,10 @@ impl Access {
     /// # Errors
     /// It is wrong.
     pub fn prove(&self, claim: &Claim, now: Timestamp) -> Result<Caller, Refusal> {
+        if self.attempts.are_used_up(claim.client, now) {
+            // Many may have come at once.
+            return Err(Refusal::TooOften);
+        }
         let right = password_is(&claim.password, &claim.hash);
         match claim.person.clone().filter(|_| right) {
             Some(person) => {
@@ -416,6 +417,9 @@ mod tests {
     fn only_listed_proxies_are_believed() {
         let access = access(known());
         assert_eq!(asked(&access, "10.1.1.1", "", &["1.2.3.4"], "ben").unwrap().grants, grants(&["read:c"]));
+        let passed_on = asked(&access, "10.1.1.1", &basic("ben:for the proxy"), &[], "ben");
+        assert_eq!(passed_on.unwrap().grants, grants(&["read:c"]));
+        assert_eq!(asked(&access, "10.1.1.1", "Bearer kymo_r", &[], "").unwrap().grants, grants(&["read:a"]));
         assert_eq!(asked(&access, "10.1.1.1", "", &[], "stranger").unwrap().grants, Grants::nothing());
         assert_eq!(asked(&access, "192.168.0.1", "", &["10.1.1.1"], "ben"), Err(Refusal::Missing));
         assert_eq!(asked(&access, "127.0.0.1", "", &[], "ben"), Err(Refusal::Missing));
