@@ -192,9 +192,10 @@ fn shortened(name: &str) -> String {
     }
 }
 
-/// On one line and without the mark that ends the text: names come from the wire.
+/// On one line and without the mark that ends the text: names come from the wire. A mark under a place marks nothing there.
 fn plain(text: &str) -> String {
-    let line = text.trim().lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
+    let says = |line: &&str| !line.bytes().all(|byte| byte == b'^');
+    let line = text.trim().lines().map(str::trim).filter(says).collect::<Vec<_>>().join("; ");
     line.replace('|', "/").chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
