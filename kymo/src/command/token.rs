@@ -13,7 +13,7 @@ use std::process::ExitCode;
 /// Fewer characters are guessed.
 const PASSWORD_CHARS_MIN: usize = 8;
 
-/// Prints the entry on standard output, which a file may be appended with, and the token beside it.
+/// Prints the entry on standard output, from where a file may take it after whatever stands in it, and the token beside it.
 pub fn run(args: &TokenArgs) -> Result<ExitCode> {
     Grants::parse(&args.scopes)?;
     if let Some(expires) = &args.expires {
@@ -26,14 +26,14 @@ pub fn run(args: &TokenArgs) -> Result<ExitCode> {
         let mut password = String::new();
         stdin().read_line(&mut password).context("read the password from standard input")?;
         let hash = hash(password.trim_end_matches(['\r', '\n']))?;
-        println!("[[users]]\nname = {name}\npassword = {}\nscopes = {scopes}", quoted(&hash));
+        println!("\n[[users]]\nname = {name}\npassword = {}\nscopes = {scopes}", quoted(&hash));
         return Ok(ExitCode::SUCCESS);
     }
     let mut random = [0; 32];
     getrandom::fill(&mut random).map_err(|error| anyhow!("ask the system for random bytes: {error}"))?;
     let token = token_of(&random);
     let digest = digest_of(&token).to_string();
-    println!("[[tokens]]\nname = {name}\nhash = {}\nscopes = {scopes}", quoted(&digest));
+    println!("\n[[tokens]]\nname = {name}\nhash = {}\nscopes = {scopes}", quoted(&digest));
     if let Some(expires) = &args.expires {
         println!("expires = {}", quoted(expires));
     }

@@ -314,5 +314,7 @@ fn without_tokens_other_machines_are_not_answered() {
         let mut kymo = Running::start_at(&folder.path().join("data"), "0.0.0.0:0", &more);
         kymo.http = SocketAddr::new(own, kymo.http.port());
         assert_eq!(kymo.get("/version").0, expected, "{config}");
+        let page = String::from_utf8_lossy(&kymo.get("/").2).into_owned();
+        assert_eq!(page.contains("Everybody who can reach this server"), expected == 200, "the first page says it");
     }
 }

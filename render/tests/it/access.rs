@@ -2,7 +2,7 @@
 
 use crate::ask::{app, get};
 use crate::scripted::{NOW, Scripted};
-use query::{Source, SourceError};
+use query::SourceError;
 use render::access::{Grants, View};
 use render::{App, Catalogue};
 use std::sync::Arc;
