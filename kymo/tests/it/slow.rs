@@ -72,9 +72,12 @@ fn a_slow_loris_is_cut_off_and_nobody_waits_for_it() {
             })
         })
         .collect();
-    // Meanwhile others are answered at once.
+    // Meanwhile others are answered at once, and samples are heard.
+    let mut samples = 0;
     while begun.elapsed() < Duration::from_millis(700) {
         let asked = Instant::now();
+        kymo.send(&["loris.hits:1|c"; 10]);
+        samples += 10;
         assert_eq!(kymo.get("/version").0, 200);
         assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
     }
@@ -84,6 +87,7 @@ fn a_slow_loris_is_cut_off_and_nobody_waits_for_it() {
         assert!(took < Duration::from_secs(8), "{took:?}");
     }
     turned_away(&kymo, "head_too_slow", SLOW as f64);
+    kymo.wait("stats_counts.loris.hits", |values| values.iter().sum::<f64>() == f64::from(samples));
 }
 
 #[test]
