@@ -2,7 +2,7 @@
 //! same bytes; errors are as good as settings.
 
 use kymo::config::kymo_toml::KymoToml;
-use kymo::config::{js_object, proxy_file, statsd_file};
+use kymo::config::{access, alerts, js_object, proxy_file, statsd_file};
 use serde_json::{Map, Value};
 use std::net::IpAddr;
 use std::path::Path;
@@ -17,7 +17,10 @@ pub fn run(bytes: &[u8]) {
         let _ = statsd_file::parse(text);
         let _ = proxy_file::parse(text);
     }
-    let _ = KymoToml::parse(text);
+    if let Ok(file) = KymoToml::parse(text) {
+        let _ = access::known(&file.access, &file.tokens, &file.users);
+        let _ = alerts::rules(&file.alerts);
+    }
     let path = Path::new("storage.conf");
     for rules in [Rules::parse(Some((path, text)), None), Rules::parse(None, Some((path, text)))].into_iter().flatten()
     {

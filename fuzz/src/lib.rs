@@ -2,6 +2,7 @@
 //! hold for all of them. The fuzz binaries call it under libFuzzer, and `kymo/tests/it/fuzz.rs` includes this file to run
 //! the recorded cases and past findings on the stable compiler.
 
+pub mod access;
 pub mod carbon;
 pub mod config;
 pub mod datagram;
@@ -26,6 +27,7 @@ pub const TARGETS: &[Target] = &[
     ("time", time::run),
     ("target", target::run),
     ("sketch", sketch::run),
+    ("access", access::run),
 ];
 
 /// The moment that counts as now everywhere, so that a finding is found again.

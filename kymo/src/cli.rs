@@ -3,6 +3,7 @@
 use crate::command::store::StoreArgs;
 use crate::command::whisper::WhisperArgs;
 use clap::{Args, Parser, Subcommand};
+use render::alert::{Range, State};
 use statsd_agent::wire::Dialect;
 use std::path::PathBuf;
 
@@ -35,6 +36,10 @@ pub enum Command {
     Query(QueryArgs),
     /// Draw targets into a PNG or SVG file
     Draw(DrawArgs),
+    /// Check a target against thresholds, as a plugin of Nagios and its kin: exit code 0, 1, 2 or 3
+    Check(CheckArgs),
+    /// Make a token, or hash a password, for kymo.toml
+    Token(TokenArgs),
     /// Send StatsD lines to a server
     Send(SendArgs),
     /// Read the configuration, say what it means, and exit
@@ -125,10 +130,16 @@ pub struct ProxyArgs {
 
 /// Where targets are evaluated.
 #[derive(Args, Clone, Debug)]
-pub struct SourceArgs {
-    /// A running server
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+pub struct PlaceArgs {
+    /// A running server, http or https
+    #[arg(short = 'H', long, visible_alias = "url", value_name = "URL", default_value = "http://127.0.0.1:8080")]
     pub server: String,
+    /// File of the token that the server asks for [default: the variable KYMO_TOKEN]
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Certificates to trust in place of those that browsers trust, in PEM form
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
     /// Read kymo's own store in this folder instead of asking a server
     #[arg(long, value_name = "DIR", conflicts_with_all = ["server", "whisper"])]
     pub data: Option<PathBuf>,
@@ -138,6 +149,14 @@ pub struct SourceArgs {
     /// With --data: carbon's storage-aggregation.conf, as for `serve`
     #[arg(long, value_name = "FILE", requires = "data")]
     pub storage_aggregation: Option<PathBuf>,
+}
+
+/// Where and when targets are evaluated.
+#[derive(Args, Clone, Debug)]
+pub struct SourceArgs {
+    /// Where
+    #[command(flatten)]
+    pub place: PlaceArgs,
     /// Start of the range, in any of Graphite's forms
     #[arg(long, value_name = "TIME", default_value = "-1h", allow_hyphen_values = true)]
     pub from: String,
@@ -214,6 +233,55 @@ pub struct DrawArgs {
     /// 2 draws for screens of double density
     #[arg(long, default_value_t = 1.0)]
     pub scale: f32,
+}
+
+/// What `check` checks.
+#[derive(Args, Clone, Debug)]
+pub struct CheckArgs {
+    /// Target expression, as /render takes it; the last value of each of its series is checked
+    #[arg(short, long, value_name = "TARGET", required_unless_present = "alert")]
+    pub target: Option<String>,
+    /// An alert rule of the server, whose state is the answer
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["target", "warning", "critical", "from", "data", "whisper"])]
+    pub alert: Option<String>,
+    /// Range outside of which a value is a warning: 10, 10:, ~:10, 10:20, @10:20
+    #[arg(short, long, value_name = "RANGE", allow_hyphen_values = true)]
+    pub warning: Option<Range>,
+    /// Range outside of which a value is critical
+    #[arg(short, long, value_name = "RANGE", allow_hyphen_values = true)]
+    pub critical: Option<Range>,
+    /// Seconds after which the last value, or the last look at the rule, counts as no data
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub age: Option<u32>,
+    /// What no data counts as: ok, warning, critical or unknown
+    #[arg(long, value_name = "STATE", default_value = "unknown")]
+    pub no_data: State,
+    /// Start of the range in which a last value is looked for [default: -10min, or the age]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub from: Option<String>,
+    /// Seconds after which the check gives up: unknown
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    pub timeout: u32,
+    /// Where
+    #[command(flatten)]
+    pub place: PlaceArgs,
+}
+
+/// What `token` makes.
+#[derive(Args, Debug)]
+pub struct TokenArgs {
+    /// Whose it is: a program or a person
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// read, write, erase, each with or without `:prefix`, or admin; may be given several times
+    #[arg(long = "scope", value_name = "SCOPE", default_value = "read")]
+    pub scopes: Vec<String>,
+    /// The first day, in UTC, on which it no longer holds, such as 2027-01-31
+    #[arg(long, value_name = "DAY", conflicts_with = "password")]
+    pub expires: Option<String>,
+    /// Hash a password, read from standard input, for basic authentication
+    #[arg(long)]
+    pub password: bool,
 }
 
 /// What `send` sends.

@@ -4,13 +4,16 @@
 //! subcommand; `command/serve.rs` shows the running system on one screen.
 #![forbid(unsafe_code)]
 
+mod alerts;
 pub mod cli;
+mod client;
 mod clock;
 pub mod command;
 mod commits;
 pub mod config;
 mod journal;
 mod own_series;
+mod server;
 mod upkeep;
 
 use clap::Parser;
@@ -19,8 +22,13 @@ use std::process::ExitCode;
 
 /// Runs the program with these arguments, the first being its own name. A failure is printed with all its causes.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match cli::Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match cli::Cli::try_parse_from(&args) {
         Ok(cli) => cli,
+        // The code that other programs use for wrong arguments means "critical" to a monitor.
+        Err(told) if told.use_stderr() && args.get(1).is_some_and(|word| word == "check") => {
+            return command::check::unknown(&told.to_string());
+        }
         Err(told) => told.exit(),
     };
     // Output is for what was asked; what we notice goes beside it.

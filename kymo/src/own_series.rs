@@ -3,10 +3,14 @@
 //!
 //! Counters end in `.count` and hold what happened in the interval, so that everybody's aggregation rules sum them up.
 
+use crate::alerts;
 use crate::clock;
 use crate::commits::Uncommitted;
+use render::access::Access;
+use render::alert::{Board, State};
 use render::app::{Figure, Health};
 use render::draw::Unit;
+use render::http::{Reason, Turned};
 use statsd_agent::counters::{Counters, PickleReject, Reject};
 use statsd_agent::wire::notice::Alert;
 use std::collections::HashMap;
@@ -28,6 +32,14 @@ pub struct Stages {
     pub uncommitted: Arc<Uncommitted>,
     /// Where HTTP is answered.
     pub http: SocketAddr,
+    /// What HTTP turned away.
+    pub turned: Arc<Turned>,
+    /// Who is let in there.
+    pub access: Arc<Access>,
+    /// What became of alert rules.
+    pub alerts: Arc<alerts::Counters>,
+    /// How they stand.
+    pub board: Arc<Board>,
 }
 
 impl Stages {
@@ -62,12 +74,15 @@ impl Stages {
             ("carbon.refused", input.refused.get()),
             ("carbon.pickles", input.pickles.get()),
             ("carbon.spool_dropped", output.spool_dropped.get()),
+            ("http.requests", self.turned.requests()),
         ];
         let rejected = Reject::ALL.map(|reason| (format!("statsd.rejected.{}", reason.name()), agent.rejected(reason)));
         let events =
             Alert::ALL.map(|alert| (format!("statsd.events.{}", alert.name()), agent.events[alert as usize].get()));
         let pickles = PickleReject::ALL
             .map(|reason| (format!("carbon.pickles_rejected.{}", reason.name()), input.pickles_rejected(reason)));
+        let turned =
+            Reason::ALL.map(|reason| (format!("http.turned_away.{}", reason.name()), self.turned.away(reason)));
         let stored = self.store.counters().0.into_iter().map(|(name, value)| (format!("store.{name}"), value));
         named
             .map(|(name, value)| (name.to_string(), value))
@@ -75,16 +90,23 @@ impl Stages {
             .chain(rejected)
             .chain(events)
             .chain(pickles)
+            .chain(turned)
+            .chain(self.alerts.all().map(|(name, value)| (format!("alerts.{name}"), value)))
             .chain(stored)
             .collect()
     }
 
     /// What goes up and down, by its name below `kymo.`.
     fn gauges(&self) -> Vec<(String, f64)> {
+        let standings = self.board.standings();
+        let at = |state: State| standings.iter().filter(|standing| standing.course.state == state).count() as u64;
         let named = [
+            ("alerts.warning", at(State::Warning)),
+            ("alerts.critical", at(State::Critical)),
+            ("alerts.unknown", at(State::Unknown)),
             ("statsd.series", self.agent.series.get()),
             ("statsd.flush_ms", self.agent.flush_ms.get()),
-            ("http.open_to_others", u64::from(!self.http.ip().is_loopback())),
+            ("http.open_to_others", u64::from(!self.http.ip().is_loopback() && self.access.is_open_to_others())),
         ];
         named.map(|(name, value)| (name.to_string(), value as f64)).to_vec()
     }

@@ -94,6 +94,9 @@ pub enum SourceError {
     /// The pattern or name is not one the store accepts: the asker's mistake.
     #[error("{0}")]
     Refused(String),
+    /// The asker may not.
+    #[error("{0}")]
+    Forbidden(String),
     /// The store could not read: not the asker's mistake.
     #[error(transparent)]
     Failed(Box<dyn std::error::Error + Send + Sync>),
@@ -115,7 +118,12 @@ pub struct Error {
 impl Error {
     /// Whether the query is at fault (an HTTP 400) rather than the store (a 500).
     pub fn is_client_error(&self) -> bool {
-        !matches!(self.fault, Fault::Source { source: SourceError::Failed(_), .. })
+        !matches!(self.fault, Fault::Source { source: SourceError::Failed(_) | SourceError::Forbidden(_), .. })
+    }
+
+    /// Whether the asker may not have the answer (an HTTP 403).
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self.fault, Fault::Source { source: SourceError::Forbidden(_), .. })
     }
 
     /// Two lines: the target and a mark under the place. A long target is shown around the place only.

@@ -1,7 +1,10 @@
 //! What the server is given: where series come from, what time it is, how it fares, and how much it may take.
 
+use crate::access::{Access, Grants, Known, Reach, Scope, View};
+use crate::alert::Board;
 use crate::catalogue::Catalogue;
 use crate::draw::Unit;
+use crate::http::{Tls, Turned};
 use jiff::tz::TimeZone;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,6 +29,16 @@ pub struct App {
     pub limits: Limits,
     /// The version of the program, shown in the page's foot.
     pub version: &'static str,
+    /// Who is let in, and for what.
+    pub access: Arc<Access>,
+    /// What the caller of this application may: the stores above are views with these rights already.
+    pub grants: Arc<Grants>,
+    /// The certificate that the server shows; without one it speaks plain HTTP.
+    pub tls: Option<Arc<Tls>>,
+    /// How the alert rules stand; `None` for who may not see that.
+    pub alerts: Option<Arc<Board>>,
+    /// Counts what was turned away, by reason.
+    pub turned: Arc<Turned>,
 }
 
 impl App {
@@ -40,7 +53,32 @@ impl App {
             zone: TimeZone::UTC,
             limits: Limits::default(),
             version: env!("CARGO_PKG_VERSION"),
+            access: Arc::new(Access::new(Known::default(), [0; 32])),
+            grants: Arc::new(Grants::everything()),
+            tls: None,
+            alerts: Some(Arc::default()),
+            turned: Arc::default(),
         }
+    }
+
+    /// The application as someone with these rights sees it. To nobody it says no more than that it is there.
+    pub fn seen_with(&self, grants: &Arc<Grants>) -> App {
+        let mut app = App {
+            catalogue: View::of(Arc::clone(&self.catalogue), grants),
+            own: View::of(Arc::clone(&self.own), grants),
+            grants: Arc::clone(grants),
+            // Any rule may be about any name.
+            alerts: self.alerts.clone().filter(|_| *grants.reach(Scope::Read) == Reach::Everything),
+            ..self.clone()
+        };
+        if **grants == Grants::nothing() {
+            let health = Arc::clone(&self.health);
+            app.health = Arc::new(move || Health {
+                figures: Vec::new(),
+                cannot_write: health().cannot_write.map(|_| "its log says why".to_owned()),
+            });
+        }
+        app
     }
 }
 
@@ -86,6 +124,20 @@ pub struct Limits {
     pub waiting_requests: usize,
     /// Bytes of a POST body.
     pub body_bytes: usize,
+    /// Seconds in which the head of a request has to arrive, and a TLS handshake to be done.
+    pub header_secs: u64,
+    /// Bytes of the head of a request.
+    pub header_bytes: usize,
+    /// Seconds in which the body of a request has to arrive.
+    pub body_secs: u64,
+    /// Seconds for which a connection may wait for its next request.
+    pub idle_secs: u64,
+    /// Seconds for which a client may take nothing of its answer.
+    pub write_secs: u64,
+    /// Connections at once.
+    pub connections: usize,
+    /// Connections at once of one address, trusted proxies apart.
+    pub connections_per_address: usize,
     /// Seconds that open requests have to end once the server stops.
     pub drain_secs: u64,
     /// What one query may read.
@@ -98,6 +150,13 @@ impl Default for Limits {
             concurrent_requests: std::thread::available_parallelism().map_or(2, usize::from),
             waiting_requests: 256,
             body_bytes: 1 << 20,
+            header_secs: 5,
+            header_bytes: 64 << 10,
+            body_secs: 10,
+            idle_secs: 60,
+            write_secs: 30,
+            connections: 1024,
+            connections_per_address: 256,
             drain_secs: 10,
             query: query::Limits::default(),
         }

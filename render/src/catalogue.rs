@@ -29,6 +29,20 @@ pub trait Catalogue: Source {
     fn announce(&self, _name: &str) -> Result<String, SourceError> {
         Err(SourceError::Refused("no series can be announced here".to_owned()))
     }
+
+    /// Forgets a series that is gone. One that is not is refused: graphite-web would forget its tags and keep its points,
+    /// and here the two are one.
+    ///
+    /// # Errors
+    /// The series has points, or cannot be read.
+    fn forget(&self, name: &str) -> Result<(), SourceError> {
+        match self.archives(name)? {
+            None => Ok(()),
+            Some(_) => {
+                Err(SourceError::Refused(format!("{name} has points; `kymo store delete` deletes it with them")))
+            }
+        }
+    }
 }
 
 impl<S: Store> Catalogue for S {

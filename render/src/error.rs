@@ -1,5 +1,6 @@
 //! What can go wrong between a request and its answer. [`crate::http`] turns each into a status, once.
 
+use crate::access::Refusal;
 use query::SourceError;
 
 /// Everything a handler may fail with.
@@ -29,7 +30,7 @@ pub enum Error {
         waiting: usize,
     },
     /// The body of a POST is longer than allowed.
-    #[error("the body is longer than body_bytes allows ({limit})")]
+    #[error("the body is longer than limits.http_body_bytes allows ({limit})")]
     BodyTooLong {
         /// The limit, in bytes.
         limit: usize,
@@ -37,6 +38,18 @@ pub enum Error {
     /// The body of a POST did not arrive whole.
     #[error("the body did not arrive: {0}")]
     BodyCutOff(String),
+    /// The body of a POST took longer than allowed.
+    #[error("the body did not arrive within {secs} s, which is all that limits.http_body_secs allows")]
+    BodyTooSlow {
+        /// The limit.
+        secs: u64,
+    },
+    /// The caller is not let in.
+    #[error("{}", not_let_in(*.0))]
+    Refused(Refusal),
+    /// The caller is let in, but not for this.
+    #[error("{0}")]
+    Forbidden(String),
     /// A worker panicked or was stopped; the details are in the log.
     #[error("answer the request")]
     Worker(#[source] tokio::task::JoinError),
@@ -46,4 +59,18 @@ pub enum Error {
     /// No page or file of this name.
     #[error("there is nothing here")]
     NotFound,
+}
+
+fn not_let_in(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Missing => {
+            "say who you are: a token as `Authorization: Bearer TOKEN`, or a name with its password or token as basic authentication"
+        }
+        Refusal::Wrong => "this token, or this name with its password, is not known here or has ended",
+        Refusal::TooOften => "too many wrong passwords from this address; wait a minute",
+        Refusal::NotLocal => {
+            "this server knows no tokens and therefore answers its own machine only; add [[tokens]] to kymo.toml, or set \
+             access.open_to_others to let everybody read"
+        }
+    }
 }

@@ -3,6 +3,8 @@
 //! It never reads a clock; `now` is handed to it.
 #![forbid(unsafe_code)]
 
+pub mod access;
+pub mod alert;
 pub mod app;
 pub mod catalogue;
 pub mod draw;

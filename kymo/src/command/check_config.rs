@@ -19,6 +19,12 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
     println!("carbon          {}", settings.carbon);
     println!("carbon pickle   {}", settings.carbon_pickle);
     println!("http            {}", settings.http);
+    println!("let in          {} tokens, {} users", settings.known.tokens.len(), settings.known.users.len());
+    if let Some(files) = &settings.tls {
+        files.tls()?;
+        println!("tls             {files}");
+    }
+    println!("alerts          {} rules", settings.alerts.len());
     println!("flush interval  {:?}", plan.interval);
     println!("data            {}", settings.data.display());
     if let Some(tree) = &settings.whisper {

@@ -3,6 +3,7 @@
 
 pub mod agent;
 mod ask;
+pub mod check;
 pub mod check_config;
 pub mod draw;
 pub mod proxy;
@@ -12,6 +13,7 @@ pub mod serve;
 mod signal;
 pub mod store;
 mod taken;
+pub mod token;
 pub mod whisper;
 
 use crate::cli::{Cli, Command};
@@ -26,8 +28,10 @@ pub fn run(cli: Cli) -> Result<ExitCode> {
         Command::Proxy(args) => proxy::run(&args),
         Command::Query(args) => query::run(&args),
         Command::Draw(args) => draw::run(&args),
+        Command::Check(args) => check::run(&args),
         Command::Whisper(args) => whisper::run_here(&args.tool).map(ExitCode::from),
         Command::Store(args) => store::run(&args),
+        Command::Token(args) => token::run(&args),
         Command::Send(args) => send::run(&args),
         Command::CheckConfig(args) => check_config::run(&args),
     }

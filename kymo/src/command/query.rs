@@ -1,17 +1,10 @@
 //! `kymo query`: evaluates targets and prints their points.
 
-use super::ask;
+use super::ask::{self, Answered};
 use crate::cli::{QueryArgs, QueryFormat};
-use anyhow::{Context, Result};
-use serde::Deserialize;
+use anyhow::Result;
 use std::io::{self, Write};
 use std::process::ExitCode;
-
-#[derive(Deserialize)]
-struct Answered {
-    target: String,
-    datapoints: Vec<(Option<f64>, i64)>,
-}
 
 /// Prints the answer; nothing matching is an empty answer, as over HTTP.
 pub fn run(args: &QueryArgs) -> Result<ExitCode> {
@@ -30,10 +23,7 @@ pub fn run(args: &QueryArgs) -> Result<ExitCode> {
 }
 
 fn write_lines(body: &[u8], out: &mut dyn Write) -> Result<()> {
-    // JSON has no infinity: Graphite's 1e9999 reads as one in Python, and as the largest number here.
-    let text = String::from_utf8_lossy(body).replace("1e9999", "1.7976931348623157e308");
-    let series: Vec<Answered> = serde_json::from_str(&text).context("the answer is not Graphite's JSON")?;
-    for Answered { target, datapoints } in series {
+    for Answered { target, datapoints } in ask::answered(body)? {
         for (value, at) in datapoints {
             if let Some(value) = value {
                 writeln!(out, "{target} {value} {at}")?;

@@ -2,25 +2,24 @@
 //! so that whoever reads them can use them.
 
 use super::{signal, taken};
+use crate::alerts::Alerts;
 use crate::cli::ServeArgs;
 use crate::clock;
 use crate::commits::Commits;
-use crate::config::pipeline::Plan;
+use crate::config::pipeline::{self, Plan};
 use crate::config::{Settings, own_store};
 use crate::journal::Journal;
 use crate::own_series::{OwnSeries, Stages};
+use crate::server::{Guard, Server};
 use crate::upkeep::Upkeep;
 use anyhow::{Context, Result};
+use render::App;
 use render::app::Listening;
-use render::{App, http};
 use statsd_agent::listen::socket::raise_descriptor_limit;
 use statsd_agent::{Agent, Sinks};
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
-use tokio::runtime::Runtime;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 use tsdb::{Rules, SlabStore, Store, WhisperStore};
 
 /// Runs until a signal says stop. The stages start from the store up to the wire, and stop from the wire down to the
@@ -28,12 +27,13 @@ use tsdb::{Rules, SlabStore, Store, WhisperStore};
 pub fn run(args: &ServeArgs) -> Result<ExitCode> {
     let settings = Settings::resolve(args)?;
     let mut plan = Plan::of(&settings)?;
-    let stop = signal::stop()?;
+    let stop = signal::stop_or_read_again()?;
     // Where it cannot be raised, connections beyond it are closed and counted.
     let _ = raise_descriptor_limit();
 
     let (own, store) = open_stores(&settings, &mut plan)?;
     let commits = Commits::start([Arc::clone(&store), Arc::clone(&own)]);
+    let guard = Guard::of(&settings)?;
     let listener = TcpListener::bind(settings.http).with_context(|| format!("listen on http://{}", settings.http))?;
     let http = listener.local_addr().context("ask for the HTTP address")?;
     let taken_until_ms = taken::until_ms(&settings.data, clock::millis());
@@ -43,12 +43,22 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
     let agent = Agent::start(&plan.agent, sinks, clock::millis).context("start the agent")?;
     let counters = Arc::clone(agent.counters());
     let upkeep = Upkeep::start(vec![Arc::clone(&own)]);
-    let stages =
-        Stages { agent: Arc::clone(&counters), store: Arc::clone(&store), uncommitted: commits.uncommitted(), http };
+    let alerts = Alerts::start(pipeline::alerts(&settings, &plan.http.query), Arc::new(Arc::clone(&store)))?;
+    let stages = Stages {
+        agent: Arc::clone(&counters),
+        store: Arc::clone(&store),
+        uncommitted: commits.uncommitted(),
+        http,
+        turned: Arc::clone(&guard.turned),
+        access: Arc::clone(&guard.access),
+        alerts: Arc::clone(&alerts.counters),
+        board: Arc::clone(&alerts.board),
+    };
     let own_series = OwnSeries::start(stages.clone(), Arc::clone(&own), plan.interval, taken_until_ms);
     let listening = Listening { statsd: agent.statsd_addr(), carbon: agent.carbon_addrs().first().copied() };
     let pickle = agent.carbon_addrs().last().copied();
     let app = App {
+        alerts: Some(Arc::clone(&alerts.board)),
         own: Arc::new(Arc::clone(&own)),
         health: Arc::new(move || stages.health()),
         listening: listening.clone(),
@@ -56,11 +66,12 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
         version: env!("CARGO_PKG_VERSION"),
         ..App::new(Arc::new(Arc::clone(&store)), clock::now)
     };
-    let server = Server::start(listener, app)?;
+    let server = Server::start(listener, guard.before(app))?;
 
     tell(&settings, &listening, pickle, http, &plan.warnings);
-    stop.wait();
+    stop.wait(|| guard.read_again(args));
 
+    alerts.stop();
     agent.stop();
     journal.end();
     own_series.stop();
@@ -113,60 +124,38 @@ fn tell(settings: &Settings, listening: &Listening, pickle: Option<SocketAddr>, 
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    if !http.ip().is_loopback() {
-        tracing::warn!("http://{http} answers everybody who can reach it: the API has no authentication");
-    }
+    warn_of_strangers(settings, http);
     let address = |found: Option<SocketAddr>| found.map_or("nowhere".to_string(), |address| address.to_string());
     println!("kymo {}", env!("CARGO_PKG_VERSION"));
     println!("statsd  udp        {}", address(listening.statsd));
     println!("carbon  tcp, udp   {}", address(listening.carbon));
     println!("pickle  tcp        {}", address(pickle));
-    println!("http    page, api  http://{http}");
+    let scheme = if settings.tls.is_some() { "https" } else { "http" };
+    println!("http    page, api  {scheme}://{http}");
     match &settings.whisper {
         Some(tree) => println!("store   whisper    {}", tree.display()),
         None => println!("store   embedded   {}", settings.data.display()),
     }
     // An address that means "everywhere" is no address to open.
     let host = if http.ip().is_unspecified() { format!("localhost:{}", http.port()) } else { http.to_string() };
-    println!("open    http://{host}/");
+    println!("open    {scheme}://{host}/");
 }
 
-/// The HTTP server and the threads it runs on.
-struct Server {
-    runtime: Runtime,
-    serving: JoinHandle<std::io::Result<()>>,
-    stop: oneshot::Sender<()>,
-}
-
-impl Server {
-    fn start(listener: TcpListener, app: App) -> Result<Server> {
-        let runtime = Runtime::new().context("start the HTTP server's threads")?;
-        let (stop, stopped) = oneshot::channel();
-        let serving = runtime.block_on(async { spawn(listener, app, stopped) }).context("start the HTTP server")?;
-        Ok(Server { runtime, serving, stop })
+/// An address that others can reach is nothing to find out about later.
+fn warn_of_strangers(settings: &Settings, http: SocketAddr) {
+    if http.ip().is_loopback() {
+        return;
     }
-
-    /// Open requests are answered first, for as long as the server's limits allow.
-    fn stop(self) {
-        drop(self.stop);
-        match self.runtime.block_on(self.serving) {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::error!("the HTTP server failed: {error}"),
-            Err(error) => tracing::error!("the HTTP server ended early: {error}"),
+    let known = &settings.known;
+    match (known.tokens.is_empty() && known.users.is_empty(), known.open_to_others) {
+        (true, true) => tracing::warn!("http://{http} lets EVERYBODY who can reach it read every series"),
+        (true, false) if known.proxies.is_empty() => tracing::warn!(
+            "http://{http} can be reached from other machines and answers this one only, because it knows no tokens: \
+             `kymo token NAME` makes one"
+        ),
+        _ if settings.tls.is_none() => {
+            tracing::warn!("http://{http} takes tokens and passwords without TLS: whoever is on the way can read them");
         }
+        _ => {}
     }
-}
-
-fn spawn(
-    listener: TcpListener,
-    app: App,
-    stopped: oneshot::Receiver<()>,
-) -> std::io::Result<JoinHandle<std::io::Result<()>>> {
-    listener.set_nonblocking(true)?;
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    let stop = async move {
-        // Dropping the sender is the signal.
-        let _ = stopped.await;
-    };
-    Ok(tokio::spawn(http::serve(listener, app, stop)))
 }

@@ -1,6 +1,8 @@
 //! kymo.toml: its keys, each optional, each with the meaning of the flag of the same name. docs/config.md is printed
 //! from [`KEYS`], and a test keeps the two and the struct in step.
 
+use super::access::{AccessTable, TokenTable, UserTable};
+use super::alerts::AlertTable;
 use crate::cli::Dialects;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
@@ -12,7 +14,7 @@ use std::path::{Path, PathBuf};
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// The file as it is written. Unknown keys are refused: a misspelt limit must not be a limit that is not there.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KymoToml {
     /// See [`KEYS`] for each.
@@ -41,6 +43,26 @@ pub struct KymoToml {
     pub storage_schemas: Option<PathBuf>,
     /// carbon's file.
     pub storage_aggregation: Option<PathBuf>,
+    /// A chain of certificates as PEM.
+    pub tls_certificate: Option<PathBuf>,
+    /// Its key as PEM.
+    pub tls_key: Option<PathBuf>,
+    /// How far an address alone is believed.
+    #[serde(default)]
+    pub access: AccessTable,
+    /// Tokens that are let in.
+    #[serde(default)]
+    pub tokens: Vec<TokenTable>,
+    /// People who are.
+    #[serde(default)]
+    pub users: Vec<UserTable>,
+    /// Alert rules.
+    #[serde(default)]
+    pub alerts: Vec<AlertTable>,
+    /// Between two looks at them; text such as `30s`.
+    pub alert_interval: Option<String>,
+    /// Certificates that webhooks are trusted by.
+    pub webhook_ca: Option<PathBuf>,
     /// Bounds on the series of some prefixes.
     #[serde(default)]
     pub quotas: Vec<QuotaTable>,
@@ -115,6 +137,28 @@ pub struct Limits {
     pub queries: Option<u16>,
     /// Queries that may wait.
     pub waiting_queries: Option<u16>,
+    /// Seconds for the head of an HTTP request.
+    pub http_header_secs: Option<u32>,
+    /// Bytes of it.
+    pub http_header_bytes: Option<u32>,
+    /// Seconds for its body.
+    pub http_body_secs: Option<u32>,
+    /// Bytes of it.
+    pub http_body_bytes: Option<u32>,
+    /// Seconds between two requests of a connection.
+    pub http_idle_secs: Option<u32>,
+    /// Seconds in which a client takes nothing of its answer.
+    pub http_write_secs: Option<u32>,
+    /// HTTP connections at once.
+    pub http_connections: Option<u32>,
+    /// HTTP connections of one address at once.
+    pub http_connections_per_address: Option<u32>,
+    /// Changes that wait for a webhook.
+    pub webhook_notices: Option<u32>,
+    /// Seconds for an attempt to tell it.
+    pub webhook_secs: Option<u32>,
+    /// Attempts.
+    pub webhook_attempts: Option<u32>,
 }
 
 /// One key of kymo.toml: its name, its default and what it means.
@@ -160,6 +204,33 @@ pub const KEYS: &[Key] = &[
         "none",
         "Tables `[[quotas]]` with `prefix` and `series`: so many series of kymo's own store may begin with the prefix; \
          newcomers beyond it are refused and counted (`dropped_quota`).",
+    ),
+    key("tls_certificate", "none", "A chain of certificates, as PEM: HTTP is spoken over TLS. Read again on SIGHUP."),
+    key("tls_key", "none", "The key of the first certificate, as PEM."),
+    key(
+        "tokens",
+        "none",
+        "Tables `[[tokens]]` with `name`, `hash`, `scopes` and `expires` (docs/access.md). Read again on SIGHUP.",
+    ),
+    key("users", "none", "Tables `[[users]]` with `name`, `password` (a hash) and `scopes`. Read again on SIGHUP."),
+    key(
+        "access.open_to_others",
+        "false",
+        "Where there are no tokens and no users: other machines may read too. Without it only this machine is answered.",
+    ),
+    key(
+        "access.trusted_proxies",
+        "[]",
+        "Addresses (`127.0.0.1`, `10.0.0.0/8`) of proxies whose `X-Forwarded-For` and user header are believed.",
+    ),
+    key("access.user_header", "\"X-Remote-User\"", "The header in which a trusted proxy names the person it let in."),
+    key("access.proxied_scopes", "[]", "What a person may whom a trusted proxy names and no `[[users]]` does."),
+    key("alerts", "none", "Tables `[[alerts]]`: rules that are looked at while kymo runs (docs/alerts.md)."),
+    key("alert_interval", "\"30s\"", "Between two looks at all alert rules, at least a second."),
+    key(
+        "webhook_ca",
+        "none",
+        "Certificates (PEM) by which https webhooks are trusted, in place of those that browsers trust.",
     ),
     key("limits.receivers", "one a core, at most 4", "Threads, each with a StatsD socket of its own."),
     key(
@@ -219,6 +290,25 @@ pub const KEYS: &[Key] = &[
     key("limits.query_points", "50000000", "Points that one request may read before it is answered 4xx."),
     key("limits.queries", "one a core", "Requests evaluated or drawn at once; further ones wait."),
     key("limits.waiting_queries", "256", "Requests that may wait for that; further ones are answered 503."),
+    key("limits.http_header_secs", "5", "Seconds in which the head of a request has to arrive; also a TLS handshake."),
+    key("limits.http_header_bytes", "65536", "Bytes of the head of a request; a longer one is answered 431."),
+    key("limits.http_body_secs", "10", "Seconds in which the body of a request has to arrive; later is answered 408."),
+    key("limits.http_body_bytes", "1048576", "Bytes of the body of a request; a longer one is answered 413."),
+    key("limits.http_idle_secs", "60", "Seconds after which a connection without a request is closed."),
+    key("limits.http_write_secs", "30", "Seconds after which a client that takes nothing of its answer is cut off."),
+    key("limits.http_connections", "1024", "HTTP connections at once; further ones are answered 503."),
+    key(
+        "limits.http_connections_per_address",
+        "256",
+        "HTTP connections at once of one address, trusted proxies apart; further ones are answered 503.",
+    ),
+    key("limits.webhook_notices", "256", "Changes that wait for one webhook; then the oldest is dropped and counted."),
+    key("limits.webhook_secs", "5", "Seconds for one attempt to tell a webhook."),
+    key(
+        "limits.webhook_attempts",
+        "20",
+        "Attempts to tell a webhook of one change, 1 s apart, then 2 s, up to 5 minutes.",
+    ),
 ];
 
 impl KymoToml {

@@ -2,6 +2,8 @@
 //!
 //! A flag wins over kymo.toml, that over statsd's file, that over the default.
 
+pub mod access;
+pub mod alerts;
 pub mod js_object;
 pub mod kymo_toml;
 pub mod pipeline;

@@ -3,6 +3,7 @@
 use super::kymo_toml::{Limits, QuotaTable, read_bounded};
 use super::settings::{FLUSH_INTERVAL, Settings};
 use super::statsd_file::{self, Telling};
+use crate::alerts;
 use anyhow::Result;
 use render::app;
 use statsd_agent::config::{Align, CarbonListen, Config, Server};
@@ -161,10 +162,37 @@ fn slab_options(settings: &Settings) -> SlabOptions {
     options
 }
 
+/// What the thread that looks at alerts is started with.
+pub fn alerts(settings: &Settings, limits: &query::Limits) -> alerts::Plan {
+    let mut post = alerts::Post { roots: settings.webhook_ca.clone(), ..alerts::Post::default() };
+    set(&mut post.waiting, settings.limits.webhook_notices.map(|notices| notices as usize));
+    set(&mut post.timeout, settings.limits.webhook_secs.map(|secs| Duration::from_secs(secs.max(1).into())));
+    set(&mut post.attempts, settings.limits.webhook_attempts);
+    alerts::Plan {
+        rules: settings.alerts.clone(),
+        every: settings.alert_interval,
+        file: settings.data.join("alerts.json"),
+        limits: limits.clone(),
+        post,
+    }
+}
+
 fn http_limits(settings: &Settings) -> app::Limits {
     let mut limits = app::Limits::default();
     set(&mut limits.concurrent_requests, settings.limits.queries.map(usize::from));
     set(&mut limits.waiting_requests, settings.limits.waiting_queries.map(usize::from));
+    let at_least_one = |value: Option<u32>| value.map(|value| value.max(1));
+    let secs = |value| at_least_one(value).map(u64::from);
+    let count = |value| at_least_one(value).map(|value| value as usize);
+    let stated = &settings.limits;
+    set(&mut limits.header_secs, secs(stated.http_header_secs));
+    set(&mut limits.header_bytes, count(stated.http_header_bytes));
+    set(&mut limits.body_secs, secs(stated.http_body_secs));
+    set(&mut limits.body_bytes, count(stated.http_body_bytes));
+    set(&mut limits.idle_secs, secs(stated.http_idle_secs));
+    set(&mut limits.write_secs, secs(stated.http_write_secs));
+    set(&mut limits.connections, count(stated.http_connections));
+    set(&mut limits.connections_per_address, count(stated.http_connections_per_address));
     set(&mut limits.query.series, settings.limits.query_series.map(|series| series as usize));
     set(&mut limits.query.points, settings.limits.query_points);
     limits

@@ -1,15 +1,19 @@
 //! What `kymo serve` runs with, after every source of configuration was read once.
 
+use super::access::{self, TlsFiles};
+use super::alerts;
 use super::kymo_toml::{KymoToml, Limits, QuotaTable};
 use crate::cli::{Dialects, ServeArgs};
 use anyhow::{Context, Result, bail};
+use render::access::Known;
+use render::alert::Rule;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 use tsdb::SyncPolicy;
 
 /// Parsed and complete: nothing behind it asks for a default.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// Folder of kymo's own store.
     pub data: PathBuf,
@@ -35,6 +39,16 @@ pub struct Settings {
     pub storage_schemas: Option<PathBuf>,
     /// carbon's storage-aggregation.conf.
     pub storage_aggregation: Option<PathBuf>,
+    /// Who is let in.
+    pub known: Known,
+    /// What TLS needs, where it is spoken.
+    pub tls: Option<TlsFiles>,
+    /// Alert rules.
+    pub alerts: Vec<Rule>,
+    /// Between two looks at them.
+    pub alert_interval: Duration,
+    /// Certificates that webhooks are trusted by.
+    pub webhook_ca: Option<PathBuf>,
     /// Bounds on the series of some prefixes.
     pub quotas: Vec<QuotaTable>,
     /// Bounds; what is `None` there has the default of the stage that keeps it.
@@ -45,6 +59,9 @@ pub struct Settings {
 
 /// statsd's own default interval.
 pub const FLUSH_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Between two looks at alert rules.
+const ALERT_INTERVAL: Duration = Duration::from_secs(30);
 
 /// statsd's own default port.
 pub const STATSD_PORT: u16 = 8125;
@@ -79,6 +96,11 @@ impl Settings {
             statsd_config,
             storage_schemas: args.storage_schemas.clone().or(file.storage_schemas),
             storage_aggregation: args.storage_aggregation.clone().or(file.storage_aggregation),
+            known: access::known(&file.access, &file.tokens, &file.users)?,
+            tls: TlsFiles::of(file.tls_certificate, file.tls_key)?,
+            alerts: alerts::rules(&file.alerts)?,
+            alert_interval: file.alert_interval.as_deref().map_or(Ok(ALERT_INTERVAL), parse_alert_interval)?,
+            webhook_ca: file.webhook_ca,
             quotas: file.quotas,
             limits: file.limits,
             default_host: host,
@@ -94,6 +116,13 @@ pub fn parse_address(text: &str, default_host: IpAddr) -> Result<SocketAddr> {
     let mut resolved =
         text.to_socket_addrs().with_context(|| format!("{text:?} is not an address such as 0.0.0.0:8125"))?;
     resolved.next().with_context(|| format!("{text:?} has no address"))
+}
+
+fn parse_alert_interval(text: &str) -> Result<Duration> {
+    match alerts::secs(text).context("alert_interval")? {
+        0 => bail!("alert_interval is at least 1s"),
+        secs => Ok(Duration::from_secs(secs.unsigned_abs())),
+    }
 }
 
 /// `flush`, `none`, or a time such as `60s`.

@@ -45,6 +45,7 @@ fn recorded_cases_hold_what_the_fuzz_targets_assert() {
     whisper_files(&mut seeds);
     files(&mut seeds);
     sketches(&mut seeds);
+    credentials(&mut seeds);
     for (name, run) in targets::TARGETS {
         let all = seeds.get(name).unwrap_or_else(|| panic!("{name} has no seeds"));
         let folder = root().join("target/fuzz/seeds").join(name);
@@ -85,6 +86,23 @@ fn pickles(seeds: &mut Seeds) {
         b"cos\nsystem\n(S'true'\ntR.",
     ];
     frames.iter().for_each(|frame| add(seeds, "pickle", *frame));
+}
+
+/// Credentials, forwarded addresses, scopes, names and ranges as they are meant to be, and nearly so.
+fn credentials(seeds: &mut Seeds) {
+    for seed in [
+        "Bearer kymo_fuzzed\n127.0.0.1\nread:a.b\na.b.c\n10:20",
+        "bearer kymo_other\n1.2.3.4, 127.0.0.1\nread:a.b\na.bc;t=1\n@~:10",
+        "Basic bmFtZTpreW1vX2Z1enplZA==\n127.0.0.1, 10.1.1.1\nwrite\n_tagged.160.29e.a_DOT_b;t=1\n:10",
+        "Basic bmFtZQ==\n::1\nadmin\na.b;t=1\n1e3:",
+        "Digest x\n::ffff:127.0.0.1\nread:a..b.\n.a.b{t=\"1\"}\n-5",
+    ] {
+        add(seeds, "access", seed);
+    }
+    let tables = "[[tokens]]\nname = \"a\"\nhash = \"sha256:00\"\nscopes = [\"read:a\"]\nexpires = \"2027-01-31\"\n\
+                  [[users]]\nname = \"b\"\nscopes = []\n[access]\ntrusted_proxies = [\"10.0.0.0/8\"]\n\
+                  [[alerts]]\nname = \"c\"\ntarget = \"d\"\nwarning = \"@1:2\"\nfor = \"2m\"\n";
+    add(seeds, "config", tables);
 }
 
 /// What real senders sent: StatsD lines and carbon's.

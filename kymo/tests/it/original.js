@@ -12,7 +12,8 @@ const net = require('net');
 const fs = require('fs');
 const util = require('util');
 const events = require('events');
-const root = path.resolve(process.argv[2]);
+// Loaded modules are known by their real path.
+const root = fs.realpathSync(process.argv[2]);
 
 const realNow = Date.now;
 const RealDate = Date;

@@ -25,20 +25,26 @@ pub struct Running {
 impl Running {
     /// `kymo serve` on free ports with this data folder, flushing every second unless asked otherwise.
     pub fn start(data: &Path, more: &[&str]) -> Running {
+        Running::start_at(data, "127.0.0.1:0", more)
+    }
+
+    /// The same with HTTP at this address.
+    pub fn start_at(data: &Path, http: &str, more: &[&str]) -> Running {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kymo"));
         command.arg("serve").arg("--data").arg(data);
         if !more.contains(&"--flush-interval") {
             command.args(["--flush-interval", "1s"]);
         }
-        for listener in ["--statsd", "--carbon", "--carbon-pickle", "--http"] {
+        for listener in ["--statsd", "--carbon", "--carbon-pickle"] {
             command.args([listener, "127.0.0.1:0"]);
         }
+        command.args(["--http", http]);
         let mut process = command.args(more).stdout(Stdio::piped()).spawn().expect("kymo starts");
         let mut lines = BufReader::new(process.stdout.take().expect("piped")).lines().map_while(Result::ok);
         let mut address = |word: &str| {
             let line = lines.find(|line| line.starts_with(word)).unwrap_or_else(|| panic!("kymo said no {word}"));
             let last = line.split_whitespace().last().expect("an address");
-            last.trim_start_matches("http://").trim_end_matches('/').parse().expect("an address")
+            last.rsplit("://").next().expect("an address").trim_end_matches('/').parse().expect("an address")
         };
         let [statsd, carbon, pickle, http] = ["statsd", "carbon", "pickle", "http"].map(&mut address);
         // Nobody reads further output; a full pipe must not stop the process.
@@ -56,9 +62,15 @@ impl Running {
 
     /// Status, headers and body of a GET.
     pub fn get(&self, path: &str) -> (u16, String, Vec<u8>) {
+        self.ask("GET", path, &[])
+    }
+
+    /// The same with another method and headers.
+    pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> (u16, String, Vec<u8>) {
         let mut stream = TcpStream::connect(self.http).expect("connects");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        write!(stream, "GET {path} HTTP/1.0\r\nHost: kymo\r\n\r\n").expect("asked");
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        write!(stream, "{method} {path} HTTP/1.0\r\nHost: kymo\r\n{headers}\r\n").expect("asked");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("answered");
         let end = answer.windows(4).position(|at| at == b"\r\n\r\n").expect("a header");
@@ -94,11 +106,16 @@ impl Running {
         }
     }
 
-    /// Sends a signal by its name and waits for the end; true for a clean exit.
-    pub fn stop(mut self, signal: &str) -> bool {
+    /// Sends a signal by its name.
+    pub fn signal(&self, signal: &str) {
         let pid = self.process.id().to_string();
         let sent = Command::new("kill").args(["-s", signal, &pid]).status().expect("kill runs");
         assert!(sent.success(), "kill -s {signal} {pid}");
+    }
+
+    /// Sends a signal by its name and waits for the end; true for a clean exit.
+    pub fn stop(mut self, signal: &str) -> bool {
+        self.signal(signal);
         self.process.wait().expect("waited for").success()
     }
 }

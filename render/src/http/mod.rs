@@ -3,31 +3,36 @@
 //! Handlers read their parameters, hand the work to [`workers`] and return; nothing here blocks a socket thread, and
 //! the only clock is the one in [`App`].
 
+mod alerts;
 mod asset;
 mod find;
 mod functions;
+mod gate;
 mod names;
 mod overview;
 mod pages;
-
 mod params;
 mod picture;
 mod render;
 mod reply;
+mod serve;
 mod state;
 mod tags;
 mod times;
+mod tls;
+mod turned;
+mod watch;
 mod workers;
+
+pub use serve::serve;
+pub use tls::{Tls, TlsError};
+pub use turned::{Reason, Turned};
 
 use crate::app::App;
 use axum::Router;
 use axum::middleware::map_response;
 use axum::routing::{MethodRouter, get, post};
-use std::future::Future;
-use std::io;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::net::TcpListener;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
@@ -36,15 +41,26 @@ use workers::Workers;
 /// What every handler shares.
 struct Serving {
     app: App,
-    workers: Workers,
+    workers: Arc<Workers>,
     choice: overview::Choice,
     names: names::Names,
 }
 
-/// The whole API.
+impl Serving {
+    /// Workers may be shared by several, everything else is this one's own.
+    fn new(app: App, workers: Arc<Workers>) -> Serving {
+        Serving { app, workers, choice: overview::Choice::default(), names: names::Names::default() }
+    }
+}
+
+/// The whole API, for a caller who may do everything that the application may.
 pub fn router(app: App) -> Router {
     let workers = Workers::new(app.limits.concurrent_requests, app.limits.waiting_requests);
-    let routes: [(&str, MethodRouter<Arc<Serving>>); 19] = [
+    routes(Serving::new(app, Arc::new(workers)))
+}
+
+fn routes(serving: Serving) -> Router {
+    let routes: [(&str, MethodRouter<Arc<Serving>>); 20] = [
         ("/explore", get(pages::explore)),
         ("/render", get(render::render).post(render::render)),
         ("/metrics", get(find::find).post(find::find)),
@@ -63,6 +79,7 @@ pub fn router(app: App) -> Router {
         ("/tags/tagMultiSeries", post(tags::announce_many)),
         ("/version", get(state::version)),
         ("/healthz", get(state::health)),
+        ("/api/v1/alerts", get(alerts::alerts)),
         ("/api/v1/suggest", get(pages::suggest)),
     ];
     let mut router = Router::new().route("/", get(pages::home)).route("/assets/{name}", get(asset::asset));
@@ -76,38 +93,5 @@ pub fn router(app: App) -> Router {
         .fallback(state::not_found)
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_packing))
         .layer(map_response(reply::harden))
-        .with_state(Arc::new(Serving {
-            app,
-            workers,
-            choice: overview::Choice::default(),
-            names: names::Names::default(),
-        }))
-}
-
-/// Serves until `stop` is done; requests that are open then have `Limits::drain_secs` to end.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve(listener: TcpListener, app: App, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
-    let drain = Duration::from_secs(app.limits.drain_secs);
-    let (told, stopping) = tokio::sync::oneshot::channel::<()>();
-    let stop = async move {
-        stop.await;
-        // The receiver only goes first when serving has failed, and then nobody waits for this.
-        let _ = told.send(());
-    };
-    let serving = axum::serve(listener, router(app)).with_graceful_shutdown(stop);
-    let overdue = async move {
-        if stopping.await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        tokio::time::sleep(drain).await;
-    };
-    tokio::select! {
-        served = serving => served,
-        () = overdue => {
-            tracing::warn!("connections that were still open {} s after the stop were cut", drain.as_secs());
-            Ok(())
-        }
-    }
+        .with_state(Arc::new(serving))
 }

@@ -76,6 +76,7 @@ pub fn gather(serving: &Serving, names: &[String], now: Timestamp, open: &str, p
         search: None,
         listening: app.listening.clone(),
         cannot_write: health.cannot_write,
+        open_to_others: app.access.is_open_to_others(),
     })
 }
 

@@ -108,7 +108,8 @@ fn is_form(request: &Request) -> bool {
     kind.is_none_or(|kind| kind.starts_with("application/x-www-form-urlencoded"))
 }
 
-fn is_length_limit(error: &axum::Error) -> bool {
+/// Whether a body was refused for its length.
+pub fn is_length_limit(error: &axum::Error) -> bool {
     use std::error::Error as _;
     error.source().is_some_and(|source| source.to_string().contains("length limit"))
 }

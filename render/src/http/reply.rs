@@ -1,5 +1,6 @@
 //! Answers and refusals as HTTP: the status of every error is decided here, once, and so are the headers they share.
 
+use crate::access::Refusal;
 use crate::encode::{Charset, JsonWriter, Layout};
 use crate::error::Error;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -17,10 +18,16 @@ impl Error {
     pub fn status(&self) -> StatusCode {
         match self {
             Error::BadRequest(_) | Error::BodyCutOff(_) => StatusCode::BAD_REQUEST,
+            Error::Refused(Refusal::Missing | Refusal::Wrong) => StatusCode::UNAUTHORIZED,
+            Error::Refused(Refusal::TooOften) => StatusCode::TOO_MANY_REQUESTS,
+            Error::Refused(Refusal::NotLocal) | Error::Forbidden(_) => StatusCode::FORBIDDEN,
+            Error::Names(query::SourceError::Forbidden(_)) => StatusCode::FORBIDDEN,
+            Error::Query(error) if error.is_forbidden() => StatusCode::FORBIDDEN,
             Error::Query(error) if error.is_client_error() => StatusCode::BAD_REQUEST,
             Error::Draw(error) if error.is_client_error() => StatusCode::BAD_REQUEST,
             Error::Names(query::SourceError::Refused(_)) => StatusCode::BAD_REQUEST,
             Error::NotFound | Error::NoFunction(_) => StatusCode::NOT_FOUND,
+            Error::BodyTooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Error::BodyTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Error::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Error::Query(_) | Error::Draw(_) | Error::Names(_) | Error::Worker(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -33,6 +40,9 @@ impl Error {
             return "kymo could not answer this; its log says why".to_owned();
         }
         match self {
+            Error::Query(error) if error.is_forbidden() => {
+                error.source().map_or_else(|| error.to_string(), ToString::to_string)
+            }
             Error::Names(error) => error.to_string(),
             Error::Query(error) => {
                 let caret = error.caret().map(|lines| format!("\n\n{lines}")).unwrap_or_default();
@@ -52,8 +62,21 @@ impl IntoResponse for Error {
         // Plain text and `nosniff` (see `harden`): a name in the message stays a name.
         let mut reply = text("text/plain; charset=utf-8", format!("{}\n", self.message()));
         *reply.status_mut() = status;
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            reply.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        let headers = reply.headers_mut();
+        match status {
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            StatusCode::TOO_MANY_REQUESTS => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+            }
+            StatusCode::UNAUTHORIZED => {
+                // Browsers ask their user for a name and a password when they see the second.
+                headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"kymo\""));
+                let basic = HeaderValue::from_static("Basic realm=\"kymo\", charset=\"UTF-8\"");
+                headers.append(header::WWW_AUTHENTICATE, basic);
+            }
+            _ => {}
         }
         reply
     }

@@ -114,8 +114,7 @@ pub async fn announce_many(State(serving): State<Arc<Serving>>, params: Params) 
     outcome.await.unwrap_or_else(|error| error.as_json())
 }
 
-/// `/tags/delSeries`: forgets series that are gone. Those that are not are refused: graphite-web would forget the tags and
-/// keep the points, and here the two are one.
+/// `/tags/delSeries`
 pub async fn forget(State(serving): State<Arc<Serving>>, params: Params) -> Response {
     let catalogue = Arc::clone(&serving.app.catalogue);
     let outcome = serving.workers.run(move || {
@@ -123,12 +122,7 @@ pub async fn forget(State(serving): State<Arc<Serving>>, params: Params) -> Resp
         if paths.is_empty() {
             return Err(Error::BadRequest("no path specified".to_owned()));
         }
-        for path in &paths {
-            if catalogue.archives(path).map_err(Error::Names)?.is_some() {
-                let why = format!("{path} has points; `kymo store delete` deletes it with them");
-                return Err(Error::BadRequest(why));
-            }
-        }
+        paths.iter().try_for_each(|path| catalogue.forget(path)).map_err(Error::Names)?;
         Ok(written(&params, |json| json.boolean(true)))
     });
     outcome.await.unwrap_or_else(|error| error.as_json())

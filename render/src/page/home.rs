@@ -25,6 +25,8 @@ pub struct Home {
     pub listening: Listening,
     /// Why points cannot be written, if so.
     pub cannot_write: Option<String>,
+    /// Whether everybody may read this.
+    pub open_to_others: bool,
 }
 
 /// A graph of the overview.
@@ -85,6 +87,9 @@ fn health(page: &mut Html, view: &Home) {
     page.raw("<section id=\"health\" data-part data-live><h2>This server</h2>");
     if let Some(reason) = &view.cannot_write {
         page.raw("<p class=\"wrong\" role=\"alert\">The store cannot write: ").text(reason).raw("</p>");
+    }
+    if view.open_to_others {
+        page.raw("<p class=\"wrong\" role=\"alert\">Everybody who can reach this server may read all of it.</p>");
     }
     page.raw("<div class=\"tiles\">");
     for tile in &view.tiles {

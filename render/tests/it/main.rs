@@ -3,6 +3,8 @@
 // A test that cannot go on says so by panicking, in its helpers as well.
 #![allow(clippy::unwrap_used)]
 
+mod access;
+mod alerts;
 mod api;
 mod ask;
 mod draw;
