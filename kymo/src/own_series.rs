@@ -155,7 +155,7 @@ impl OwnSeries {
         let (stop, stopped) = mpsc::channel();
         let interval_ms = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).max(1);
         let thread = thread::spawn(move || {
-            let mut writer = Writer { stages, own, before: HashMap::new(), ids: HashMap::new() };
+            let mut writer = Writer { stages, own, before: HashMap::new(), ids: HashMap::new(), names_version: 0 };
             let mut taken_until_ms = taken_until_ms;
             loop {
                 let now_ms = clock::millis();
@@ -185,10 +185,16 @@ struct Writer {
     own: Arc<dyn Store>,
     before: HashMap<String, u64>,
     ids: HashMap<String, SeriesId>,
+    /// The store's, when it was asked for the ids.
+    names_version: u64,
 }
 
 impl Writer {
     fn write(&mut self, at: Timestamp) {
+        let version = self.own.names_version();
+        if std::mem::replace(&mut self.names_version, version) != version {
+            self.ids.clear();
+        }
         let mut points = Vec::new();
         for (name, total) in self.stages.counts() {
             let before = self.before.insert(name.clone(), total).unwrap_or(0);

@@ -51,6 +51,8 @@ pub struct Counters {
     pub dropped_kind: Counter,
     /// Segments of a slab store that were removed before their time, to keep its bytes.
     pub segments_removed: Counter,
+    /// Series of a slab store that ended because nothing was written to them for long.
+    pub series_expired: Counter,
     /// Names refused, and new names beyond the limit of series.
     pub names_refused: Counter,
     /// Folders that could not be listed.

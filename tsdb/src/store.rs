@@ -14,7 +14,8 @@ use std::sync::Arc;
 /// Keeps series. Called from many threads at once.
 pub trait Store: Send + Sync {
     /// The id of a series, for [`Store::write`]. Nothing is made for it yet. Names that mean the same series (`a..b`,
-    /// `a.b`; tags in another order) have one id, which stays valid as long as the store is open.
+    /// `a.b`; tags in another order) have one id, which stays valid as long as [`Store::names_version`] stays the same, and
+    /// for some minutes more.
     ///
     /// # Errors
     /// No series can have that name, or there are as many series as may be.
@@ -25,6 +26,12 @@ pub trait Store: Send + Sync {
 
     /// How many series have an id.
     fn series_count(&self) -> usize;
+
+    /// Changes when ids of names that are no series any more were given up, and when names may be taken that were refused.
+    /// Whoever keeps what [`Store::resolve`] answered asks again then.
+    fn names_version(&self) -> u64 {
+        0
+    }
 
     /// Writes points of any series in any order, a whole flush or block of them; of several in one slot the last given
     /// wins. What was written can be read when this returns. What is not written is counted by reason.
@@ -146,6 +153,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
         S::series_count(self)
     }
 
+    fn names_version(&self) -> u64 {
+        S::names_version(self)
+    }
+
     fn write(&self, now: Timestamp, points: &[Point]) -> WriteReport {
         S::write(self, now, points)
     }
@@ -254,7 +265,7 @@ pub struct WriteReport {
     pub dropped_compressed: u64,
     /// Points lost to a full disk or quota.
     pub dropped_full: u64,
-    /// Points of new series beyond a quota, or beyond the room for those that wait.
+    /// Points of new series beyond a quota or the limit of series, or beyond the room for those that wait.
     pub dropped_quota: u64,
     /// Points lost to another answer of the system, or of ids that this store did not give.
     pub dropped_failed: u64,
@@ -283,6 +294,7 @@ impl WriteReport {
             Error::NotCovered { .. } => &mut self.dropped_old,
             Error::Corrupt { .. } => &mut self.dropped_broken,
             Error::Compressed(_) => &mut self.dropped_compressed,
+            Error::SeriesLimit { .. } => &mut self.dropped_quota,
             error if error.is_full() => &mut self.dropped_full,
             _ => &mut self.dropped_failed,
         };

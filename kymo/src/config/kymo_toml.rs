@@ -268,7 +268,11 @@ pub const KEYS: &[Key] = &[
         "Datagrams that wait for each repeater, and for the log of messages and names.",
     ),
     key("limits.member_bytes", "16777216", "Set members that each receiver keeps for the console backend to print."),
-    key("limits.series", "1000000", "Series that the store resolves; newcomers beyond it are refused and counted."),
+    key(
+        "limits.series",
+        "1000000",
+        "Series of the store at once (of a whisper tree: names it has seen); newcomers beyond it are refused and counted.",
+    ),
     key("limits.open_files", "4096", "Whisper files kept open between writes."),
     key(
         "limits.store_bytes",

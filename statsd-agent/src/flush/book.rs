@@ -187,7 +187,7 @@ impl Book {
         }
     }
 
-    /// The store's answers are forgotten: names or statistics have changed.
+    /// The store's answers are forgotten: names, statistics or the store's own names have changed.
     pub(crate) fn forget_stored(&mut self) {
         self.series.iter_mut().for_each(|series| {
             series.stored.clear();

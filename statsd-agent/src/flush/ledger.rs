@@ -75,13 +75,17 @@ impl Ledger {
         self.naming = Naming::new(&flush.names, &self.statistics);
         self.book.set_idle(flush.idle);
         self.book.rename_own(&self.naming);
-        self.book.forget_stored();
-        self.own = [Stored::Unknown; Own::ALL.len()];
+        self.forget_stored();
         // Whether flushes are printed at all was settled at the start: it decides what receivers keep.
         if let (Some(form), Some(print)) = (&mut self.print, print) {
             *form = print;
         }
         self.settle(0);
+    }
+
+    fn forget_stored(&mut self) {
+        self.book.forget_stored();
+        self.own = [Stored::Unknown; Own::ALL.len()];
     }
 
     /// Divides by another interval from now on.
@@ -137,6 +141,9 @@ impl Ledger {
             self.book.set_lag((at_secs - before) as f64 - interval_secs);
         }
         outlet.begin(at_secs);
+        if outlet.names_have_changed() {
+            self.forget_stored();
+        }
         self.page = self.print.as_ref().map(|_| Page::default());
         let mut series = self.counters(outlet, interval_secs);
         series += self.timers(outlet, interval_secs);

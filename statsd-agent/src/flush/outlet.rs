@@ -38,6 +38,11 @@ impl Outlet {
         self.at_secs = at_secs;
     }
 
+    /// Whether the ids that series have of the store must be forgotten.
+    pub(crate) fn names_have_changed(&mut self) -> bool {
+        self.store.as_mut().is_some_and(StoreOut::names_have_changed)
+    }
+
     /// Puts out one statistic of a series.
     pub(crate) fn point(&mut self, naming: &Naming, series: &mut Series, stat: u32, value: f64) {
         let Some(value) = self.finite(value) else { return };

@@ -12,7 +12,7 @@ pub enum Stored {
     /// Not asked yet.
     #[default]
     Unknown,
-    /// The store refused the name; asking again would give the same answer.
+    /// The store refused the name; it gives another answer only when its names have changed.
     Refused,
     /// The series to write to.
     Series(SeriesId),
@@ -40,12 +40,21 @@ pub struct StoreOut {
     sketches: Vec<(SeriesId, Timestamp, Sketch)>,
     name: Vec<u8>,
     refused: u64,
+    /// The store's, when it was asked for the ids that are kept.
+    names_version: u64,
 }
 
 impl StoreOut {
     /// Nothing to write yet.
     pub fn new(store: Arc<dyn Store>) -> StoreOut {
-        StoreOut { store, points: Vec::new(), sketches: Vec::new(), name: Vec::new(), refused: 0 }
+        let names_version = store.names_version();
+        StoreOut { store, points: Vec::new(), sketches: Vec::new(), name: Vec::new(), refused: 0, names_version }
+    }
+
+    /// Whether the store's answers to names must be forgotten; said once for each time.
+    pub(crate) fn names_have_changed(&mut self) -> bool {
+        let version = self.store.names_version();
+        std::mem::replace(&mut self.names_version, version) != version
     }
 
     /// Adds one point.

@@ -4,6 +4,7 @@ mod carbon;
 mod commits;
 mod echo;
 mod edges;
+mod names;
 mod sketches;
 mod streams;
 mod udp;

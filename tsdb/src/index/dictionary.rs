@@ -78,6 +78,21 @@ impl Dictionary {
         self.ids.get(rank as usize).copied()
     }
 
+    /// Gives every name the id that it has now. Answers the ranks of those that have none.
+    pub(super) fn renumber(&mut self, id_of: impl Fn(&str) -> Option<u32>) -> RoaringBitmap {
+        let Dictionary { fst, ids } = self;
+        let mut gone = RoaringBitmap::new();
+        let mut stream = fst.stream();
+        while let Some((name, rank)) = stream.next() {
+            let rank = rank.value() as u32;
+            match std::str::from_utf8(name).ok().and_then(&id_of).zip(ids.get_mut(rank as usize)) {
+                Some((now, id)) => *id = now,
+                None => drop(gone.insert(rank)),
+            }
+        }
+        gone
+    }
+
     /// Every name with its rank and id, in order, until `take` fails.
     pub(super) fn each<E>(&self, mut take: impl FnMut(&[u8], u32, u32) -> Result<(), E>) -> Result<(), E> {
         let mut stream = self.fst.stream();

@@ -5,7 +5,7 @@
 //! `tagged` where tagged series stand in the tree, `shown` the three as one tree, `sketched` what it shows of sketches; `expression` is one condition on tags, `tags` the
 //! sets, `matching` what is asked of them; `checkpoint` is the file.
 //!
-//! Invariants: an id keeps its name for ever; find, leaves and tags answer visible names only, and answer as the whisper
+//! Invariants: an id keeps its name until that is forgotten, which no visible name is; find, leaves and tags answer visible names only, and answer as the whisper
 //! store's tree does for the same names; a checkpoint file changes how fast answers come, never what they are.
 
 mod checkpoint;
@@ -107,9 +107,38 @@ impl Index {
         self.roll.with(id, take)
     }
 
-    /// How many names were resolved.
+    /// Ids that were given: one more than the highest. Those whose names were forgotten count.
     pub fn len(&self) -> usize {
         self.roll.len()
+    }
+
+    /// Names that are known.
+    pub fn names(&self) -> usize {
+        self.roll.names()
+    }
+
+    /// Bounds the names that are known, and those that were forgotten and whose ids may not be given again.
+    pub fn bound(&mut self, limit: u32) {
+        self.roll.bound(limit);
+    }
+
+    /// Forgets those of these names that are not visible and that the last checkpoint does not hold; answers which. Whoever
+    /// has one of these ids has an id without a name, until it is [released](Index::release). For one caller at a time.
+    pub fn forget(&self, ids: impl Iterator<Item = SeriesId>) -> Vec<SeriesId> {
+        let shown = self.shown();
+        let may_go = |id: &SeriesId| {
+            let is_held = || self.roll.with(*id, |name| shown.rank(id.0, name).is_some());
+            !shown.visible.contains(id.0) && is_held() == Some(false)
+        };
+        let forgotten: Vec<SeriesId> = ids.filter(may_go).collect();
+        drop(shown);
+        self.roll.forget(forgotten.iter().copied());
+        forgotten
+    }
+
+    /// Ids whose names were forgotten may be given to other names.
+    pub fn release(&self, ids: &[SeriesId]) {
+        self.roll.release(ids);
     }
 
     /// Whether no name was resolved.
@@ -291,7 +320,7 @@ impl Index {
                 }
             });
         }
-        shown.changes -= changes;
+        shown.changes = shown.changes.saturating_sub(changes);
         (shown.dictionary, shown.gone, shown.beyond) = (Arc::new(merged), gone, ids);
         let old = std::mem::replace(&mut shown.tail, tail);
         drop(shown);
@@ -300,22 +329,28 @@ impl Index {
         Ok(())
     }
 
-    /// Shows the names of a checkpoint, to an index whose names were resolved in the same order as then and of which none was
-    /// shown yet. `false`, and nothing is shown, when there is no such file, or it is damaged, or it is of other names.
+    /// Shows the names of a checkpoint, to an index of which none was shown yet: those of them that were resolved. Tagged
+    /// ones only where all names have the ids that they had then. `false`, and nothing is shown, when there is no such
+    /// file, or it is damaged.
     ///
     /// # Errors
     /// The system's.
     pub fn attach(&self, path: &Path) -> Result<bool, Error> {
         let _checkpointing = self.checkpointing.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(found) = checkpoint::read(path, self.len())? else { return Ok(false) };
-        if self.roll.digest(found.ids) != found.digest {
-            return Ok(false);
+        let Some(found) = checkpoint::read(path, usize::MAX)? else { return Ok(false) };
+        let have_their_ids = found.ids as usize <= self.len() && self.roll.digest(found.ids) == found.digest;
+        let Checkpoint { ids, mut dictionary, mut tagged, .. } = found;
+        let (mut beyond, mut gone) = (ids, RoaringBitmap::new());
+        if !have_their_ids {
+            tagged = tagged::Tagged::default();
+            gone = dictionary.renumber(|name| self.known(name).map(|id| id.0));
+            beyond = u32::MAX;
         }
-        let Checkpoint { ids, dictionary, tagged, .. } = found;
-        let count = dictionary.len() + tagged.len();
-        let visible: RoaringBitmap = (dictionary.parts().1.iter().copied()).chain(tagged.ids()).collect();
+        let by_rank = (0..).zip(dictionary.parts().1).filter(|(rank, _)| !gone.contains(*rank)).map(|(_, id)| *id);
+        let visible: RoaringBitmap = by_rank.chain(tagged.ids()).collect();
+        let count = dictionary.len() as u64 - gone.len() + tagged.len() as u64;
         let _changing = self.changing();
-        if visible.len() != count as u64 || self.shown_count() > 0 {
+        if visible.len() != count || self.shown_count() > 0 {
             return Ok(false);
         }
         let mut tags = self.tags.write().unwrap_or_else(PoisonError::into_inner);
@@ -325,7 +360,10 @@ impl Index {
             self.roll.with(SeriesId(id), |name| tags.insert(name, id));
         }
         drop(tags);
-        *self.shown_mut() = Shown { visible, dictionary: Arc::new(dictionary), beyond: ids, tagged, ..Shown::new() };
+        let (dictionary, gone) = (Arc::new(dictionary), Arc::new(gone));
+        // Where ids had to be looked up, another checkpoint saves that the next time.
+        let changes = if have_their_ids { 0 } else { usize::MAX / 2 };
+        *self.shown_mut() = Shown { visible, dictionary, gone, beyond, tagged, changes, ..Shown::new() };
         Ok(true)
     }
 

@@ -1,7 +1,8 @@
 //! The roll of names: each name once, in an arena, and a table of numbers that finds it. A known name costs one hash, one
 //! lock that only new names of the same shard hold for writing, and no allocation.
 //!
-//! A name costs its bytes and two, eight for where it lies by id, and ten to twenty in the table.
+//! A name costs its bytes and two, eight for where it lies by id, and ten to twenty in the table. A name that is forgotten
+//! costs nothing once half of what its shard holds is forgotten, and its id is given again when whoever knew it has let go.
 
 use crate::catalogue::SeriesId;
 use crate::error::Error;
@@ -33,6 +34,9 @@ pub(super) struct Roll {
 struct Shard {
     table: HashTable<Listed>,
     chunks: Vec<Vec<u8>>,
+    /// Bytes of names, and those of them that are forgotten.
+    bytes: usize,
+    forgotten: usize,
 }
 
 /// An id and where its name lies in the shard: the chunk's number, then the offset in the chunk. A name that is longer than
@@ -48,11 +52,18 @@ struct Listed {
 struct Places {
     chunks: Vec<Vec<Place>>,
     count: u32,
+    /// Ids whose names are forgotten.
+    nameless: u32,
+    /// Those of them that may be given again.
+    free: Vec<u32>,
 }
 
 /// The shard above, the place in the shard below.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Place(u64);
+
+/// Of an id without a name.
+const NOWHERE: Place = Place(u64::MAX);
 
 impl Place {
     fn new(shard: usize, at: u32) -> Place {
@@ -96,11 +107,11 @@ impl Roll {
         }
         let mut places = self.places.write().unwrap_or_else(PoisonError::into_inner);
         let full = Error::SeriesLimit { limit: self.limit };
-        let Some(id) = Some(places.count).filter(|next| *next < self.limit) else { return Err(full) };
+        let Some(id) = places.next(self.limit) else { return Err(full) };
         let Some(at) = shard.write(length, name) else { return Err(full) };
-        places.push(Place::new(number, at));
+        places.take(id, Place::new(number, at));
         drop(places);
-        let Shard { table, chunks } = &mut *shard;
+        let Shard { table, chunks, .. } = &mut *shard;
         table.insert_unique(hash, Listed { id, at }, |other| self.hasher.hash_one(text(bytes_at(chunks, other.at))));
         Ok(SeriesId(id))
     }
@@ -112,12 +123,61 @@ impl Roll {
 
     /// What `take` makes of the name of an id.
     pub(super) fn with<T>(&self, id: SeriesId, take: impl FnOnce(&str) -> T) -> Option<T> {
-        let place = read(&self.places).get(id.0)?;
-        Some(take(text(bytes_at(&read(&self.shards[place.shard()]).chunks, place.at()))))
+        loop {
+            let place = read(&self.places).get(id.0)?;
+            let shard = read(&self.shards[place.shard()]);
+            // Between the two the shard may have moved its names together, or forgotten this one.
+            if read(&self.places).get(id.0) == Some(place) {
+                return Some(take(text(bytes_at(&shard.chunks, place.at()))));
+            }
+        }
     }
 
+    /// Forgets the names of these ids, which nobody gets before they are [released](Roll::release).
+    pub(super) fn forget(&self, ids: impl Iterator<Item = SeriesId>) {
+        for id in ids {
+            let Some(place) = read(&self.places).get(id.0) else { continue };
+            let mut shard = self.shards[place.shard()].write().unwrap_or_else(PoisonError::into_inner);
+            let mut places = self.places.write().unwrap_or_else(PoisonError::into_inner);
+            // Nobody else moves names: there is one at a time who forgets.
+            let Shard { table, chunks, forgotten, .. } = &mut *shard;
+            let name = bytes_at(chunks, place.at());
+            let hash = self.hasher.hash_one(text(name));
+            if let Ok(found) = table.find_entry(hash, |listed| listed.id == id.0) {
+                *forgotten += LENGTH + name.len();
+                found.remove();
+                places.forget(id.0);
+            }
+        }
+        for (number, shard) in self.shards.iter().enumerate() {
+            let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
+            if shard.forgotten > 0 && 2 * shard.forgotten >= shard.bytes {
+                let mut places = self.places.write().unwrap_or_else(PoisonError::into_inner);
+                shard.move_together(|id, at| places.set(id, Place::new(number, at)));
+            }
+        }
+    }
+
+    /// Ids whose names were forgotten may be given to others.
+    pub(super) fn release(&self, ids: &[SeriesId]) {
+        let mut places = self.places.write().unwrap_or_else(PoisonError::into_inner);
+        places.free.extend(ids.iter().map(|id| id.0));
+    }
+
+    /// Ids that were given, those without a name among them: one more than the highest.
     pub(super) fn len(&self) -> usize {
         read(&self.places).count as usize
+    }
+
+    /// Names that are known.
+    pub(super) fn names(&self) -> usize {
+        let places = read(&self.places);
+        (places.count - places.nameless) as usize
+    }
+
+    /// Bounds the ids from now on.
+    pub(super) fn bound(&mut self, limit: u32) {
+        self.limit = limit;
     }
 
     /// A digest of the first names and of their order.
@@ -154,21 +214,58 @@ impl Shard {
         let at = number * CHUNK_BYTES + chunk.len();
         chunk.extend_from_slice(&length);
         chunk.extend_from_slice(name.as_bytes());
+        self.bytes += bytes;
         u32::try_from(at).ok()
+    }
+
+    /// Writes the names that are left side by side, and says where each lies.
+    fn move_together(&mut self, mut moved: impl FnMut(u32, u32)) {
+        let old = std::mem::take(&mut self.chunks);
+        let mut table = std::mem::take(&mut self.table);
+        (self.bytes, self.forgotten) = (0, 0);
+        for listed in &mut table {
+            let name = text(bytes_at(&old, listed.at));
+            let length = (name.len() as u16).to_le_bytes();
+            listed.at = self.write(length, name).expect("room for fewer names than before");
+            moved(listed.id, listed.at);
+        }
+        self.table = table;
     }
 }
 
 impl Places {
     fn get(&self, id: u32) -> Option<Place> {
-        self.chunks.get(id as usize / PLACES)?.get(id as usize % PLACES).copied()
+        let place = self.chunks.get(id as usize / PLACES)?.get(id as usize % PLACES).copied();
+        place.filter(|place| *place != NOWHERE)
     }
 
-    fn push(&mut self, place: Place) {
+    fn set(&mut self, id: u32, place: Place) {
+        self.chunks[id as usize / PLACES][id as usize % PLACES] = place;
+    }
+
+    /// An id for one more name.
+    fn next(&self, limit: u32) -> Option<u32> {
+        self.free.last().copied().or(Some(self.count).filter(|next| *next < limit))
+    }
+
+    /// Gives the next id to a name.
+    fn take(&mut self, id: u32, place: Place) {
+        if self.free.last() == Some(&id) {
+            self.free.pop();
+            self.nameless -= 1;
+            self.set(id, place);
+            return;
+        }
         if self.count as usize / PLACES == self.chunks.len() {
             self.chunks.push(Vec::with_capacity(PLACES));
         }
         self.chunks[self.count as usize / PLACES].push(place);
         self.count += 1;
+    }
+
+    fn forget(&mut self, id: u32) {
+        self.set(id, NOWHERE);
+        self.nameless += 1;
     }
 }
 

@@ -90,7 +90,8 @@ impl Shown {
         }
     }
 
-    fn rank(&self, id: u32, name: &str) -> Option<u32> {
+    /// The rank of a name in the dictionary.
+    pub(super) fn rank(&self, id: u32, name: &str) -> Option<u32> {
         if id < self.beyond { self.dictionary.rank(name) } else { None }
     }
 

@@ -121,6 +121,42 @@ fn leaves_lead_back_to_their_series() {
 }
 
 #[test]
+fn a_forgotten_name_takes_no_memory_and_its_id_is_given_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let index = Index::new(2_001, BOUNDS);
+    let name = |i: u32, life: u32| format!("unit.bed{i}.life{life}{}", "x".repeat((i * 7919 % 60) as usize));
+    let of = |life: u32| (0..2_000).map(move |i| name(i, life)).collect::<Vec<_>>();
+    let mut names = of(0);
+    let mut ids: Vec<SeriesId> = names.iter().map(|name| index.resolve(name).expect("room")).collect();
+    index.show_all(&ids);
+    let stays = index.resolve("stays").expect("room");
+    index.show(stays);
+    for life in 1..=20 {
+        assert!(index.resolve("no.room").is_err());
+        if life % 2 == 1 {
+            index.checkpoint(&at(&folder)).expect("written");
+            index.hide_all(&ids);
+            assert!(index.forget(ids.iter().copied()).is_empty(), "the dictionary holds them still");
+            index.checkpoint(&at(&folder)).expect("written");
+        }
+        index.hide_all(&ids);
+        assert!(index.forget(ids.iter().chain(&[stays]).copied()) == ids);
+        assert_eq!((index.names(), index.known("stays"), index.len()), (1, Some(stays), 2_001));
+        assert!(ids.iter().all(|id| index.name(*id).is_none()));
+        assert!(index.resolve("no.room").is_err(), "they rest");
+        index.release(&ids);
+        names = of(life);
+        ids = names.iter().map(|name| index.resolve(name).expect("room")).collect();
+        index.show_all(&ids);
+        assert!(ids.iter().zip(&names).all(|(id, name)| index.name(*id).as_deref() == Some(name)));
+        assert!(names.iter().zip(&ids).all(|(name, id)| index.known(name) == Some(*id)));
+        assert_eq!(index.known(&name(7, life - 1)), None);
+        check(&index, "unit.bed7.*", &[&name(7, life)]);
+    }
+    assert_eq!((index.leaves().expect("listed").len(), index.names()), (2_001, 2_001));
+}
+
+#[test]
 fn a_checkpoint_brings_everything_back() {
     let folder = tempfile::tempdir().expect("a folder");
     let index = index(&["b.x", "a.y", "m;k=v", "a.z", "silent"]);
@@ -143,7 +179,7 @@ fn a_checkpoint_brings_everything_back() {
 }
 
 #[test]
-fn a_checkpoint_of_others_or_a_damaged_one_is_not_used() {
+fn a_checkpoint_of_other_ids_brings_back_what_is_known_and_a_damaged_one_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = at(&folder);
     let index = index(&["b.x", "a.y", "m;k=v", "a.z"]);
@@ -151,10 +187,23 @@ fn a_checkpoint_of_others_or_a_damaged_one_is_not_used() {
     index.checkpoint(&path).expect("written");
     let fewer = Index::new(9, BOUNDS);
     fewer.resolve("b.x").expect("room");
-    assert!(!fewer.attach(&path).expect("read"));
+    assert!(fewer.attach(&path).expect("read"));
+    check(&fewer, "*.*", &["b.x"]);
+    assert_eq!(fewer.at("b.x"), Some(SeriesId(0)));
     let turned = Index::new(9, BOUNDS);
-    ["a.y", "b.x", "m;k=v", "a.z"].iter().for_each(|name| drop(turned.resolve(name)));
-    assert!(!turned.attach(&path).expect("read"));
+    ["new", "a.y", "b.x", "m;k=v", "a.z"].iter().for_each(|name| drop(turned.resolve(name)));
+    assert!(turned.attach(&path).expect("read"));
+    turned.show_all(&[SeriesId(0), SeriesId(3)]);
+    check(&turned, "*.*", &["_tagged.604/", "a.y", "a.z", "b.x"]);
+    check(&turned, "*", &["_tagged/", "a/", "b/", "new"]);
+    assert_eq!((turned.at("a.z"), turned.at("a.y")), (Some(SeriesId(4)), Some(SeriesId(1))));
+    assert!(turned.wants_checkpoint(), "with the ids of now");
+    turned.hide(SeriesId(2));
+    check(&turned, "b.*", &[]);
+    turned.checkpoint(&folder.path().join("turned.fst")).expect("written");
+    assert!(!turned.wants_checkpoint());
+    check(&turned, "*.*", &["_tagged.604/", "a.y", "a.z"]);
+    fs::remove_file(folder.path().join("turned.fst")).expect("removed");
     let whole = fs::read(&path).expect("there");
     for i in 0..whole.len() {
         for bit in [1, 0x80] {

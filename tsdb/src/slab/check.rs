@@ -10,7 +10,7 @@ use super::segment::{Key, Segment};
 use crate::error::Error;
 use crate::index::is_checkpoint_whole;
 use crate::lock::FolderLock;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,6 +24,9 @@ pub struct Checked {
     pub damaged: Vec<(PathBuf, String)>,
 }
 
+/// The newest generation of each column that names.log knows, by schema. Earlier ones have ended.
+type Named = HashMap<(u16, u32), u16>;
+
 /// Checks every file of a store.
 ///
 /// # Errors
@@ -33,11 +36,11 @@ pub fn check(root: &Path) -> Result<Checked, Error> {
     fs::metadata(root.join("names.log")).map_err(Error::io("open", &root.join("names.log")))?;
     let _lock = FolderLock::take(root)?;
     let mut checked = Checked::default();
-    let mut named = HashSet::new();
+    let mut named = Named::new();
     checked.note(&root.join("names.log"), |path| {
         let disk = FileDisk::open_sealed(path).map_err(Error::io("open", path))?;
         let damage = Names::scan(&disk, path, |name| {
-            named.insert((name.schema, Key { column: name.column, generation: name.generation }));
+            named.insert((name.schema, name.column), name.generation);
         })?;
         whole_log(path, damage)
     });
@@ -110,7 +113,7 @@ impl Checked {
         }
     }
 
-    fn schema(&mut self, number: u16, folder: &Path, steps: &[u32], named: &HashSet<(u16, Key)>) -> Result<(), Error> {
+    fn schema(&mut self, number: u16, folder: &Path, steps: &[u32], named: &Named) -> Result<(), Error> {
         self.note(&folder.join("ring"), whole_ring);
         for log in ["late.log", "reuse.log"] {
             self.note(&folder.join(log), whole_frames);
@@ -124,7 +127,11 @@ impl Checked {
                 self.note(&path, |path| {
                     let segment = Segment::open(path)?;
                     segment.check()?;
-                    let nameless = segment.keys()?.into_iter().filter(|key| !named.contains(&(number, *key))).count();
+                    let is_nameless = |key: &Key| {
+                        let newest = named.get(&(number, key.column));
+                        newest.is_none_or(|newest| (key.generation.wrapping_sub(*newest) as i16) > 0)
+                    };
+                    let nameless = segment.keys()?.into_iter().filter(is_nameless).count();
                     let why = || Error::corrupt(path, format!("names.log has no name for {nameless} of its series"));
                     (nameless == 0).then_some(()).ok_or_else(why)
                 });

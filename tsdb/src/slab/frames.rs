@@ -30,6 +30,8 @@ pub(crate) struct Frames {
     end: u64,
     reserved: u64,
     batch: Vec<u8>,
+    /// Up to here there may be frames beyond `end` that a write which failed has left.
+    dirty: u64,
 }
 
 /// What was found when a log was opened.
@@ -56,7 +58,7 @@ impl Frames {
     /// The system's.
     pub(crate) fn open_placed(disk: Arc<dyn Disk>, take: impl FnMut(u64, &[u8])) -> io::Result<(Frames, Damage)> {
         let (bytes, end, damage) = Frames::scan_placed(&*disk, take)?;
-        let frames = Frames { disk, end, reserved: bytes, batch: Vec::new() };
+        let frames = Frames { disk, end, reserved: bytes, batch: Vec::new(), dirty: 0 };
         if damage.torn_bytes > 0 {
             frames.wipe(bytes)?;
         }
@@ -118,24 +120,66 @@ impl Frames {
         self.batch.clear();
     }
 
+    /// How much was pushed, for [`Frames::withdraw`].
+    pub(crate) fn pushed(&self) -> usize {
+        self.batch.len()
+    }
+
+    /// Takes back what was pushed since [`Frames::pushed`] answered this, also from the file if a write of it has failed.
+    pub(crate) fn withdraw(&mut self, pushed: usize) {
+        self.batch.truncate(pushed);
+        if self.dirty > self.end {
+            let zeros = vec![0; (self.dirty - self.end) as usize];
+            if self.disk.write_at(&zeros, self.end).and_then(|()| self.disk.sync()).is_ok() {
+                self.dirty = 0;
+            }
+            // Otherwise the next write does it.
+        }
+    }
+
     /// Writes the batch with one call. After an error the batch is kept and can be written again.
     ///
     /// # Errors
     /// The disk is full, or the system refuses.
     pub(crate) fn write(&mut self) -> io::Result<()> {
+        self.put()?;
+        self.advance();
+        Ok(())
+    }
+
+    /// [`Frames::write`], and returns when the batch is on the medium: after an error nobody counts on any of it.
+    ///
+    /// # Errors
+    /// The disk is full, or the system refuses.
+    pub(crate) fn write_synced(&mut self) -> io::Result<()> {
+        self.put()?;
+        self.disk.sync()?;
+        self.advance();
+        Ok(())
+    }
+
+    fn put(&mut self) -> io::Result<()> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        let end = self.end + self.batch.len() as u64;
+        let (pushed, end) = (self.batch.len(), self.end + self.batch.len() as u64);
         if end > self.reserved {
             let reserved = (end + AHEAD).next_multiple_of(PAGE as u64);
             self.disk.reserve(reserved)?;
             self.reserved = reserved;
         }
-        self.disk.write_at(&self.batch, self.end)?;
-        self.end = end;
+        // Zeros over what an attempt that failed left behind: it might look like frames.
+        self.dirty = self.dirty.max(end);
+        self.batch.resize((self.dirty - self.end) as usize, 0);
+        let written = self.disk.write_at(&self.batch, self.end);
+        self.batch.truncate(pushed);
+        written
+    }
+
+    fn advance(&mut self) {
+        self.end += self.batch.len() as u64;
         self.batch.clear();
-        Ok(())
+        self.dirty = 0;
     }
 
     /// The file, to sync it while frames are pushed.

@@ -3,6 +3,7 @@
 use super::disk::Disk;
 use super::words::Words;
 use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// What a disk writes whole.
@@ -26,6 +27,8 @@ pub(super) struct HeapDisk {
     state: Mutex<State>,
     /// No room beyond this.
     capacity: Option<u64>,
+    /// Syncs that fail from now on.
+    failing_syncs: AtomicU32,
 }
 
 #[derive(Clone, Default)]
@@ -61,7 +64,12 @@ impl HeapDisk {
 
     pub(super) fn holding(bytes: Vec<u8>) -> HeapDisk {
         let state = State { now: bytes.clone(), synced: bytes, unsynced: Vec::new() };
-        HeapDisk { state: Mutex::new(state), capacity: None }
+        HeapDisk { state: Mutex::new(state), ..HeapDisk::default() }
+    }
+
+    /// Lets the next syncs fail: what was written before may be on the medium or not.
+    pub(super) fn fail_syncs(&self, count: u32) {
+        self.failing_syncs.store(count, Ordering::Relaxed);
     }
 
     pub(super) fn bytes_now(&self) -> Vec<u8> {
@@ -101,6 +109,11 @@ impl Disk for HeapDisk {
     }
 
     fn sync(&self) -> io::Result<()> {
+        let failing = self.failing_syncs.load(Ordering::Relaxed);
+        if failing > 0 {
+            self.failing_syncs.store(failing - 1, Ordering::Relaxed);
+            return Err(io::Error::other("the disk has failed"));
+        }
         let mut state = self.state.lock().expect("whole");
         state.synced = state.now.clone();
         state.unsynced.clear();

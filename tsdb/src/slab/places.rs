@@ -53,11 +53,14 @@ impl Places {
         places[series.index()] = place;
     }
 
-    /// A series lies nowhere any more.
-    pub fn clear(&self, series: SeriesId) {
-        if let Some(place) = self.places_mut().get_mut(series.index()) {
-            place.schema = NOWHERE;
-        }
+    /// These series lie nowhere any more. Answers where they lay: nobody who looked at that still writes there.
+    pub fn take(&self, series: &[SeriesId]) -> Vec<(SeriesId, Place)> {
+        let mut places = self.places_mut();
+        let take = |series: &SeriesId| {
+            let place = places.get_mut(series.index()).filter(|place| place.schema != NOWHERE)?;
+            Some((*series, std::mem::replace(place, Place { schema: NOWHERE, ..*place })))
+        };
+        series.iter().filter_map(take).collect()
     }
 
     fn places_mut(&self) -> RwLockWriteGuard<'_, Vec<Place>> {

@@ -1,6 +1,7 @@
 //! Quotas: how many series may begin with a prefix, and how many may begin in a second. Those beyond the first are refused
 //! and counted; those beyond the second wait, and their points with them.
 
+use crate::catalogue::SeriesId;
 use crate::store::Point;
 use crate::time::Timestamp;
 
@@ -89,6 +90,11 @@ impl Quotas {
     /// The points that wait, to be written first.
     pub fn take_waiting(&mut self) -> Vec<Point> {
         std::mem::take(&mut self.waiting)
+    }
+
+    /// The series of the points that wait.
+    pub fn waiting_series(&self) -> impl Iterator<Item = SeriesId> + '_ {
+        self.waiting.iter().map(|point| point.series)
     }
 
     /// Points that wait.

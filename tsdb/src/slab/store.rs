@@ -1,8 +1,10 @@
 //! The slab store: a folder with one folder for each retention, and one log of names. Every flush is one commit; whatever is
 //! not written is counted by reason.
 
+mod compact;
 mod ends;
 mod export;
+mod forget;
 mod import;
 mod moves;
 mod names_of;
@@ -34,11 +36,13 @@ use crate::sketch::{Percentile, SketchKind};
 use crate::store::{Fetched, FetchedSketches, Node, Point, SketchPoint, Store, WriteReport};
 use crate::time::{Timestamp, Window};
 use crate::whisper_store::StoreLimits;
+use forget::Forgetting;
 use moves::{Formers, Moves};
 use names_of::SchemaNames;
 use roaring::RoaringBitmap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// Series whose chunks are asked of the disk before the first of them is read.
@@ -115,6 +119,10 @@ pub struct SlabStore {
     /// Held while series come and go.
     names: Mutex<SchemaNames>,
     quotas: Mutex<Quotas>,
+    forgetting: Mutex<Forgetting>,
+    /// Whether somebody was refused for want of room since there was room last.
+    has_refused: AtomicBool,
+    names_version: AtomicU64,
     synced_at: Mutex<Timestamp>,
     counters: Counters,
     faults: Arc<Faults>,
@@ -136,26 +144,22 @@ impl SlabStore {
         fs::create_dir_all(root).map_err(Error::io("create", root))?;
         let lock = FolderLock::take(root)?;
         let faults = Arc::new(Faults::new(limits.errors));
-        let mut index = Index::new(limits.series, Bounds { expansions: limits.expansions, nodes: limits.nodes });
+        let mut index = Index::new(u32::MAX, Bounds { expansions: limits.expansions, nodes: limits.nodes });
         index.list_percentiles(&options.percentiles);
         let places = Places::default();
         let mut found = names_of::Found::default();
+        let _ = fs::remove_file(compact::beside(root));
         let path = root.join("names.log");
         let disk = Arc::new(FileDisk::open(&path).map_err(Error::io("open", &path))?);
         let (names, damage) = Names::open(disk, &path, |name| found.take(&name, &index))?;
         faults.report_damage(&path, damage);
+        // A limit refuses newcomers; what is there is there.
+        index.bound(forget::ids_most(limits.series, index.len()));
         let (retentions, schemas) = found.open_schemas(root, &faults, options.late_points)?;
         found.settle(&schemas);
         found.place(&places);
         found.sketches().iter().for_each(|(id, family)| index.keep_sketches(*id, Some(*family)));
-        if !index.attach(&root.join("names.fst"))? {
-            index.show_all(&found.shown());
-        } else {
-            // What the checkpoint does not know, or knows as shown though it has ended since.
-            let (shown, hidden) = found.unlike(&index);
-            index.show_all(&shown);
-            index.hide_all(&hidden);
-        }
+        found.show(&index, &root.join("names.fst"))?;
         let mut quotas = Quotas::new(options.quotas, options.creates_per_second, options.waiting_points);
         if !quotas.is_unbounded() {
             found.shown().iter().for_each(|id| {
@@ -163,8 +167,7 @@ impl SlabStore {
             });
         }
         let (formers, imported) = found.into_formers();
-        let names = Mutex::new(SchemaNames::new(names, retentions, root));
-        Ok(SlabStore {
+        let store = SlabStore {
             root: root.to_owned(),
             rules,
             limits,
@@ -177,58 +180,19 @@ impl SlabStore {
             imported: RwLock::new(imported),
             moves: Mutex::default(),
             schemas: RwLock::new(schemas),
-            names,
+            names: Mutex::new(SchemaNames::new(names, retentions, root, damage)),
             quotas: Mutex::new(quotas),
+            forgetting: Mutex::default(),
+            has_refused: AtomicBool::new(false),
+            names_version: AtomicU64::new(0),
             synced_at: Mutex::new(Timestamp(0)),
             counters: Counters::default(),
             faults,
             _lock: lock,
-        })
-    }
-
-    /// Ends series: their values are gone for readers at once, and from the disk as segments are merged or expire. A point
-    /// that comes later begins a new series of the same name. Answers how many there were.
-    ///
-    /// # Errors
-    /// The disk is full, or the system refuses; then nothing has ended for whoever opens the store again.
-    pub fn remove(&self, now: Timestamp, series: &[SeriesId]) -> Result<u64, Error> {
-        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut removed = Vec::new();
-        for series in series {
-            let Some(place) = self.places.look().of(*series) else { continue };
-            let Some(name) = self.index.name(*series) else { continue };
-            names.push(Event::Ended, place, now, &name, self.index.sketches_of(*series));
-            removed.push((*series, place));
-        }
-        if let Err(error) = names.commit() {
-            // The records wait for the next commit; these undo them.
-            for (series, place) in &removed {
-                if let Some(name) = self.index.name(*series) {
-                    names.push(Event::Made, *place, now, &name, self.index.sketches_of(*series));
-                }
-            }
-            return Err(error);
-        }
-        let mut quotas = self.quotas();
-        let mut formers = self.formers.write().unwrap_or_else(PoisonError::into_inner);
-        for (series, place) in &removed {
-            for former in formers.remove(series).into_iter().flatten() {
-                if let Some(schema) = self.schema(former.place.schema) {
-                    schema.end_series(former.place.key(), now);
-                }
-            }
-            self.index.with_name(*series, |name| quotas.uncount(name));
-            self.imported.write().unwrap_or_else(PoisonError::into_inner).remove(series.0);
-            self.places.clear(*series);
-            self.index.keep_sketches(*series, None);
-            if let Some(schema) = self.schema(place.schema) {
-                schema.end_series(place.key(), now);
-            }
-        }
-        drop(formers);
-        let ids: Vec<SeriesId> = removed.iter().map(|(series, _)| *series).collect();
-        self.index.hide_all(&ids);
-        Ok(removed.len() as u64)
+        };
+        // It is a matter of room: a store whose disk is full opens all the same.
+        let _ = store.compact_names().inspect_err(|error| store.faults.note(error));
+        Ok(store)
     }
 
     /// Bytes that the disk writes for a flush with a sync, as a multiple of its values' bytes, measured in this folder with a
@@ -330,7 +294,7 @@ impl Store for SlabStore {
     fn resolve(&self, name: &str) -> Result<SeriesId, Error> {
         let resolved = canonical(name)
             .map_err(|reason| name_error(name, reason))
-            .and_then(|canonical| self.index.resolve(&canonical));
+            .and_then(|canonical| self.resolve_canonical(&canonical));
         resolved.inspect_err(|_| self.counters.names_refused.add(1))
     }
 
@@ -339,7 +303,11 @@ impl Store for SlabStore {
     }
 
     fn series_count(&self) -> usize {
-        self.index.len()
+        self.index.names()
+    }
+
+    fn names_version(&self) -> u64 {
+        self.names_version.load(Ordering::Acquire)
     }
 
     fn write(&self, now: Timestamp, points: &[Point]) -> WriteReport {
@@ -363,12 +331,15 @@ impl Store for SlabStore {
         }
         let moved = self.move_series(now);
         first_error = first_error.or(moved.inspect_err(|error| self.faults.note(error)).err());
+        let compacted = self.compact_names();
+        first_error = first_error.or(compacted.inspect_err(|error| self.faults.note(error)).err());
         let fitted = self.fit_into_max_bytes();
         first_error = first_error.or(fitted.inspect_err(|error| self.faults.note(error)).err());
         if self.index.wants_checkpoint() {
             let done = self.index.checkpoint(&self.root.join("names.fst"));
             first_error = first_error.or(done.inspect_err(|error| self.faults.note(error)).err());
         }
+        self.forget_names(now);
         first_error.map_or(Ok(()), Err)
     }
 
@@ -444,6 +415,7 @@ impl Store for SlabStore {
         all.push(("damaged_reads", self.faults.damaged.value()));
         all.push(("slots_lost", self.faults.slots_lost.value()));
         all.push(("segments_removed", self.counters.segments_removed.value()));
+        all.push(("series_expired", self.counters.series_expired.value()));
         Counts(all)
     }
 

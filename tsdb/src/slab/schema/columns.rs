@@ -77,6 +77,12 @@ impl Columns {
         }
     }
 
+    /// The former series of the columns that may be given away, now or later.
+    pub fn free(&self) -> Vec<Key> {
+        let of = |column: u32| Key { column, generation: self.generations[column as usize] };
+        self.free.iter().map(|(_, column)| of(*column)).collect()
+    }
+
     /// Whether the series is the column's, and has not ended.
     pub fn holds(&self, key: Key) -> bool {
         let index = key.column as usize;

@@ -145,6 +145,19 @@ impl Schema {
         Ok(written)
     }
 
+    /// The series with something that may have come while [`Schema::written_since`] looked through the segments: since
+    /// `cutoff` in memory, or since `looked_at` in the ring.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn written_meanwhile(&self, cutoff: Timestamp, looked_at: Timestamp) -> Result<HashSet<Key>, Error> {
+        let mut written = HashSet::new();
+        self.in_memory_since(cutoff, &mut written);
+        self.in_ring_since(looked_at, &mut written)?;
+        self.sketches.written_since(looked_at, &mut written)?;
+        Ok(written)
+    }
+
     fn in_memory_since(&self, cutoff: Timestamp, written: &mut HashSet<Key>) {
         let state = self.state();
         written.extend(state.late.all().filter(|point| point.start >= cutoff).map(|point| point.key));

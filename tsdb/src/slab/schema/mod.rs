@@ -140,6 +140,11 @@ impl Schema {
         self.state().columns.holds(key)
     }
 
+    /// The columns that will be given to new series, as their former ones.
+    pub fn free_columns(&self) -> Vec<Key> {
+        self.state().columns.free()
+    }
+
     /// A series has ended: its values are gone for readers, its column is given away when the ring has forgotten it.
     pub fn end_series(&self, key: Key, now: Timestamp) {
         let mut state = self.state_mut();

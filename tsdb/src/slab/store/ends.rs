@@ -1,14 +1,118 @@
-//! Series that may end: those that nothing was written to for long, and those that a pattern names.
+//! Series that end: those that nothing was written to for long, and those that a pattern names.
 
-use super::SlabStore;
+use super::{Event, Place, SlabStore};
 use crate::catalogue::SeriesId;
 use crate::error::Error;
 use crate::name::{canonical, is_tagged};
+use crate::slab::segment::Key;
 use crate::time::Timestamp;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
 
+/// The series of each schema that something was written to.
+type Written = HashMap<u16, HashSet<Key>>;
+
+/// How long before a look at all series a value may have been given a date, and still have come after that look.
+const DATED_BACK_SECS: i64 = 600;
+
 impl SlabStore {
+    /// Ends series: their values are gone for readers at once, and from the disk as segments are merged or expire. A point
+    /// that comes later begins a new series of the same name. Answers how many there were.
+    ///
+    /// # Errors
+    /// The disk is full, or the system refuses; then none has ended, neither here nor for whoever opens the store again.
+    pub fn remove(&self, now: Timestamp, series: &[SeriesId]) -> Result<u64, Error> {
+        self.end(now, series, &|| Ok(Written::new()))
+    }
+
+    /// Ends the series that nothing was written to since `cutoff`, as [`SlabStore::unwritten_since`] has them, but for those
+    /// that something is written to meanwhile. Answers how many there were.
+    ///
+    /// # Errors
+    /// What is kept is damaged, the disk is full, or the system refuses; then none has ended.
+    pub fn expire(&self, now: Timestamp, cutoff: Timestamp) -> Result<u64, Error> {
+        let unwritten: Vec<SeriesId> = self.unwritten_since(cutoff)?.into_iter().map(|(_, series)| series).collect();
+        if unwritten.is_empty() { Ok(0) } else { self.end_unwritten(now, cutoff, &unwritten) }
+    }
+
+    /// Ends series that nothing was written to since `cutoff`, but for those that something has come to since that was found.
+    pub(super) fn end_unwritten(
+        &self,
+        now: Timestamp,
+        cutoff: Timestamp,
+        unwritten: &[SeriesId],
+    ) -> Result<u64, Error> {
+        let looked_at = cutoff.max(now - DATED_BACK_SECS);
+        let meanwhile = || -> Result<Written, Error> {
+            let schemas = (0..).zip(self.schemas());
+            schemas.map(|(number, schema)| Ok((number, schema.written_meanwhile(cutoff, looked_at)?))).collect()
+        };
+        let ended = self.end(now, unwritten, &meanwhile)?;
+        self.counters.series_expired.add(ended);
+        Ok(ended)
+    }
+
+    /// Ends series, but for those that `written` names when nobody can write to them any more.
+    fn end(
+        &self,
+        now: Timestamp,
+        series: &[SeriesId],
+        written: &dyn Fn() -> Result<Written, Error>,
+    ) -> Result<u64, Error> {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        // First out of the writers' sight: whoever writes from now on waits for the names, and begins a new series.
+        let ending = self.places.take(series);
+        let back =
+            |ended: &[(SeriesId, Place)]| ended.iter().for_each(|(series, place)| self.places.set(*series, *place));
+        let written = written().inspect_err(|_| back(&ending))?;
+        let is_written = |place: &Place| written.get(&place.schema).is_some_and(|keys| keys.contains(&place.key()));
+        let (stay, ending): (Vec<_>, Vec<_>) = ending.into_iter().partition(|(_, place)| is_written(place));
+        back(&stay);
+        let mark = names.mark();
+        {
+            let formers = self.formers.read().unwrap_or_else(PoisonError::into_inner);
+            for (series, place) in &ending {
+                let former = formers.get(series).into_iter().flatten().map(|former| former.place);
+                let Some(name) = self.index.name(*series) else { continue };
+                let sketches = self.index.sketches_of(*series);
+                std::iter::once(*place).chain(former).for_each(|place| {
+                    names.push(Event::Ended, place, now, &name, sketches);
+                });
+            }
+        }
+        if let Err(error) = names.commit() {
+            names.withdraw(mark);
+            back(&ending);
+            return Err(error);
+        }
+        self.let_go(now, &ending);
+        Ok(ending.len() as u64)
+    }
+
+    /// Forgets what series that have ended in the log had.
+    fn let_go(&self, now: Timestamp, ended: &[(SeriesId, Place)]) {
+        let mut quotas = self.quotas();
+        let mut formers = self.formers.write().unwrap_or_else(PoisonError::into_inner);
+        let mut imported = self.imported.write().unwrap_or_else(PoisonError::into_inner);
+        for (series, place) in ended {
+            let former = formers.remove(series).into_iter().flatten().map(|former| former.place);
+            for place in std::iter::once(*place).chain(former) {
+                if let Some(schema) = self.schema(place.schema) {
+                    schema.end_series(place.key(), now);
+                }
+            }
+            self.index.with_name(*series, |name| quotas.uncount(name));
+            imported.remove(series.0);
+            self.index.keep_sketches(*series, None);
+        }
+        drop((quotas, formers, imported));
+        let ids: Vec<SeriesId> = ended.iter().map(|(series, _)| *series).collect();
+        self.index.hide_all(&ids);
+        if !ids.is_empty() {
+            self.room_was_made();
+        }
+    }
+
     /// The series without a value or a sketch since `cutoff`, by name.
     ///
     /// # Errors
@@ -24,10 +128,8 @@ impl SlabStore {
         for series in (0..self.index.len() as u32).map(SeriesId) {
             let Some(place) = places.of(series) else { continue };
             let former = formers.get(&series).into_iter().flatten().map(|former| former.place);
-            let is_written = |place: super::Place| {
-                written
-                    .get(&place.schema)
-                    .is_some_and(|keys: &std::collections::HashSet<_>| keys.contains(&place.key()))
+            let is_written = |place: Place| {
+                written.get(&place.schema).is_some_and(|keys: &HashSet<Key>| keys.contains(&place.key()))
             };
             if !std::iter::once(place).chain(former).any(is_written) {
                 unwritten.extend(self.index.name(series).map(|name| (name, series)));

@@ -97,10 +97,13 @@ impl Import<'_> {
     fn place(&mut self, imported: &Imported<'_>) -> Result<Place, Error> {
         let name = canonical(imported.name).map_err(|reason| name_error(imported.name, reason))?;
         let store = &*self.store;
-        let series = store.index.resolve(&name)?;
+        let series = store.resolve_canonical(&name)?;
         if let Some(place) = store.places.look().of(series) {
             let is_alike = store.schema(place.schema).is_some_and(|schema| schema.retention == *imported.retention);
             return is_alike.then_some(place).ok_or_else(|| Error::OtherArchives(crate::name::clip(&name)));
+        }
+        if self.added.len() >= store.room() {
+            return Err(store.refused());
         }
         let mut names = store.names.lock().unwrap_or_else(PoisonError::into_inner);
         let number = names.schema(imported.retention, |folder| store.add_schema(folder, imported.retention))?;

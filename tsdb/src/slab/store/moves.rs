@@ -89,13 +89,16 @@ impl SlabStore {
 
     /// Former places whose retention has passed are given up.
     fn forget_formers(&self, now: Timestamp) {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         let mut formers = self.formers.write().unwrap_or_else(PoisonError::into_inner);
-        formers.retain(|_, places| {
+        formers.retain(|series, places| {
             places.retain(|former| {
                 let Some(schema) = self.schema(former.place.schema) else { return false };
                 let kept_secs = schema.retention.archives().last().map_or(0, crate::Archive::retention_secs);
                 let is_kept = former.until + kept_secs >= now;
                 if !is_kept {
+                    // The next commit writes it; where that is lost, it is given up again.
+                    self.index.with_name(*series, |name| names.push(Event::Ended, former.place, now, name, None));
                     schema.end_series(former.place.key(), now);
                 }
                 is_kept

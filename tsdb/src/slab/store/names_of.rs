@@ -7,6 +7,8 @@ use crate::error::Error;
 use crate::index::Index;
 use crate::retention::Retention;
 use crate::sketch::Family;
+use crate::slab::frames::Damage;
+use crate::slab::names::Mark;
 use crate::slab::places::SCHEMAS_MOST;
 use crate::time::Timestamp;
 use roaring::RoaringBitmap;
@@ -22,11 +24,40 @@ pub(super) struct SchemaNames {
     root: PathBuf,
     /// Whether the log has a batch that is not on the medium.
     is_pending: bool,
+    is_damaged: bool,
 }
 
 impl SchemaNames {
-    pub fn new(log: Names, retentions: HashMap<Retention, u16>, root: &Path) -> SchemaNames {
-        SchemaNames { log, retentions, root: root.to_owned(), is_pending: false }
+    pub fn new(log: Names, retentions: HashMap<Retention, u16>, root: &Path, damage: Damage) -> SchemaNames {
+        let is_damaged = damage.skipped_bytes > 0;
+        SchemaNames { log, retentions, root: root.to_owned(), is_pending: false, is_damaged }
+    }
+
+    /// Whether records were lost from the log: then it stays as it is, for whoever can make more of it.
+    pub fn is_damaged(&self) -> bool {
+        self.is_damaged
+    }
+
+    /// Records in the log.
+    pub fn records(&self) -> u64 {
+        self.log.records()
+    }
+
+    /// Begins to keep what is added for a log that takes this one's place.
+    pub fn begin_successor(&mut self) -> Result<(), Error> {
+        self.commit()?;
+        self.log.begin_successor();
+        Ok(())
+    }
+
+    /// No log takes this one's place.
+    pub fn end_successor(&mut self) {
+        self.log.end_successor();
+    }
+
+    /// Puts a log in this one's place.
+    pub fn succeed(&mut self, successor: Names) -> Result<(), Error> {
+        self.log.succeed(successor)
     }
 
     /// The number of a retention's schema, which `open` is called to add if it is new.
@@ -54,6 +85,16 @@ impl SchemaNames {
         self.is_pending = true;
     }
 
+    /// Where the log's batch is now.
+    pub fn mark(&self) -> Mark {
+        self.log.mark()
+    }
+
+    /// Takes the records back that were added since.
+    pub fn withdraw(&mut self, mark: Mark) {
+        self.log.withdraw(mark);
+    }
+
     /// Returns when every record is on the medium.
     pub fn commit(&mut self) -> Result<(), Error> {
         if self.is_pending {
@@ -61,6 +102,14 @@ impl SchemaNames {
             self.is_pending = false;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+impl SchemaNames {
+    /// Goes on with another log; answers the one before.
+    pub fn turn_to(&mut self, log: Names) -> Names {
+        std::mem::replace(&mut self.log, log)
     }
 }
 
@@ -88,28 +137,38 @@ impl Found {
         let (column, generation) = (name.column, name.generation);
         let is_made = name.event != Event::Ended;
         self.columns.entry(name.schema).or_default().insert(column, (generation, is_made));
+        if name.name.is_empty() {
+            // Of a column alone.
+            return;
+        }
         // More names than may be: those beyond are not shown, and their columns stay taken.
         let Ok(id) = index.resolve(name.name) else { return };
         if self.series.len() <= id.index() {
             self.series.resize(id.index() + 1, (None, false));
         }
         let place = Place::new(name.schema, Key { column, generation });
+        let (current, is_there) = self.series[id.index()];
+        if !is_made {
+            let formers = self.formers.get_mut(&id).filter(|_| is_there && current != Some(place));
+            if let Some(formers) = formers
+                && let Some(at) = formers.iter().position(|former| former.place == place)
+            {
+                // Not the series has ended, but what it had before it moved.
+                formers.remove(at);
+                if formers.is_empty() {
+                    self.formers.remove(&id);
+                }
+                return;
+            }
+            self.formers.remove(&id).into_iter().flatten().for_each(|former| self.free(former.place));
+        }
         match name.sketches.filter(|_| is_made) {
             Some(family) => self.sketches.insert(id, family),
             None => self.sketches.remove(&id),
         };
-        match self.series[id.index()] {
-            // It has become a series of sketches.
-            (Some(former), true) if is_made && former == place => {}
-            // A series that is there and is made again has moved.
-            (Some(former), true) if is_made => {
-                let former = Former { place: former, until: Timestamp(name.at_secs) };
-                self.formers.entry(id).or_default().push(former);
-            }
-            _ if !is_made => {
-                self.formers.remove(&id);
-            }
-            _ => {}
+        // What is there and is made again has moved, unless it has become a series of sketches.
+        if let Some(former) = current.filter(|current| is_there && is_made && *current != place) {
+            self.formers.entry(id).or_default().push(Former { place: former, until: Timestamp(name.at_secs) });
         }
         if name.event == Event::Imported {
             self.imported.insert(id.0);
@@ -117,6 +176,16 @@ impl Found {
             self.imported.remove(id.0);
         }
         self.series[id.index()] = (Some(place), is_made);
+    }
+
+    /// A former place of a series that has ended: earlier versions wrote no record of that.
+    fn free(&mut self, place: Place) {
+        let Key { column, generation } = place.key();
+        if let Some(newest) = self.columns.get_mut(&place.schema).and_then(|columns| columns.get_mut(&column))
+            && newest.0 == generation
+        {
+            newest.1 = false;
+        }
     }
 
     /// Ends the series whose column was given to another: the record of their end was damaged.
@@ -183,8 +252,21 @@ impl Found {
         (0..).zip(&self.series).filter(|(_, (_, is_made))| *is_made).map(|(id, _)| SeriesId(id)).collect()
     }
 
+    /// Shows the series that are there, most of them as the last checkpoint has them.
+    pub fn show(&self, index: &Index, checkpoint: &Path) -> Result<(), Error> {
+        if !index.attach(checkpoint)? {
+            index.show_all(&self.shown());
+            return Ok(());
+        }
+        // What the checkpoint does not know, or knows as shown though it has ended since.
+        let (shown, hidden) = self.unlike(index);
+        index.show_all(&shown);
+        index.hide_all(&hidden);
+        Ok(())
+    }
+
     /// Those that an index hides though they are there, and those that it shows though they have ended.
-    pub fn unlike(&self, index: &Index) -> (Vec<SeriesId>, Vec<SeriesId>) {
+    fn unlike(&self, index: &Index) -> (Vec<SeriesId>, Vec<SeriesId>) {
         let unlike = (0..).map(SeriesId).zip(&self.series).filter(|(id, (_, is_made))| index.is_shown(*id) != *is_made);
         let (shown, hidden): (Vec<_>, Vec<_>) = unlike.partition(|(_, (_, is_made))| *is_made);
         let ids = |found: Vec<(SeriesId, &(Option<Place>, bool))>| found.into_iter().map(|(id, _)| id).collect();

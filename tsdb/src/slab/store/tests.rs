@@ -85,6 +85,118 @@ fn a_name_that_ended_begins_anew_and_stays_so_after_a_restart() {
     check(&open(folder.path(), SlabOptions::default()));
 }
 
+/// Rules of one retention for all.
+fn with(folder: &Path, retentions: &str) -> SlabStore {
+    let schemas = format!("[all]\npattern = .*\nretentions = {retentions}\n");
+    let rules = Rules::parse(Some((Path::new("schemas"), &schemas)), None).expect("rules");
+    SlabStore::open(folder, rules, StoreLimits::default(), SyncPolicy::None).expect("opened")
+}
+
+/// Places of every schema that belong to a series.
+fn columns(store: &SlabStore) -> Vec<u64> {
+    store.schemas().iter().map(|schema| schema.sizes().0).collect()
+}
+
+/// A series that was written under one retention for an hour, and has moved to another.
+fn moved(folder: &Path) -> (SlabStore, i64) {
+    let begun = NOW - NOW % 3600;
+    let store = with(folder, "10s:1d");
+    for now in (begun..begun + 3600).step_by(10) {
+        store.write(Timestamp(now), &[point(&store, "a.b", now, 1.0), point(&store, "a.c", now, 1.0)]);
+        store.commit(Timestamp(now)).expect("committed");
+    }
+    drop(store);
+    let store = with(folder, "60s:2d");
+    store.upkeep(Timestamp(begun + 3500)).expect("upkeep");
+    store.upkeep(Timestamp(begun + 3600)).expect("upkeep");
+    assert_eq!((columns(&store), store.formers.read().expect("whole").len()), (vec![2, 2], 2));
+    (store, begun + 3600)
+}
+
+fn known(store: &SlabStore, name: &str, now: i64) -> usize {
+    let window = Window { from: Timestamp(now - 7200), until: Timestamp(now) };
+    let fetched = store.fetch(name, window, Timestamp(now)).expect("fetched");
+    fetched.map_or(0, |fetched| fetched.values.iter().filter(|value| !crate::is_gap(**value)).count())
+}
+
+#[test]
+fn a_moved_series_ends_in_every_place_it_had() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (store, now) = moved(folder.path());
+    let series = store.resolve("a.b").expect("resolved");
+    assert_eq!(store.remove(Timestamp(now), &[series]).expect("removed"), 1);
+    assert_eq!((columns(&store), known(&store, "a.b", now)), (vec![1, 1], 0));
+    drop(store);
+    let store = with(folder.path(), "60s:2d");
+    assert_eq!((columns(&store), known(&store, "a.b", now), known(&store, "a.c", now)), (vec![1, 1], 0, 60));
+    store.write(Timestamp(now), &[point(&store, "a.b", now, 9.0)]);
+    store.commit(Timestamp(now)).expect("committed");
+    assert_eq!(known(&store, "a.b", now), 1, "nothing of its former life");
+    drop(store);
+    let store = with(folder.path(), "60s:2d");
+    assert_eq!((columns(&store), known(&store, "a.b", now), known(&store, "a.c", now)), (vec![1, 2], 1, 60));
+    // A place that is kept no longer stays given up.
+    store.upkeep(Timestamp(now + 100_000)).expect("upkeep");
+    store.commit(Timestamp(now + 100_000)).expect("committed");
+    assert_eq!(columns(&store), [0, 2]);
+    drop(store);
+    let store = with(folder.path(), "60s:2d");
+    assert_eq!(columns(&store), [0, 2]);
+    assert!(store.formers.read().expect("whole").is_empty());
+}
+
+#[test]
+fn series_that_could_not_be_ended_are_as_they_were() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (store, now) = moved(folder.path());
+    let ids = ["a.b", "a.c"].map(|name| store.resolve(name).expect("resolved"));
+    store.imported.write().expect("whole").insert(ids[1].0);
+    let disk = Arc::new(crate::slab::heap::HeapDisk::default());
+    let (failing, _) = Names::open(Arc::clone(&disk) as _, Path::new("names.log"), |_| {}).expect("opened");
+    let log = store.names.lock().expect("whole").turn_to(failing);
+    disk.fail_syncs(1);
+    assert!(store.remove(Timestamp(now), &ids).is_err());
+    assert_eq!((columns(&store), known(&store, "a.b", now), known(&store, "a.c", now)), (vec![2, 2], 60, 60));
+    assert_eq!(store.formers.read().expect("whole").len(), 2);
+    assert!(store.imported.read().expect("whole").contains(ids[1].0));
+    assert_eq!(store.leaves().expect("listed"), ["a.b", "a.c"]);
+    store.commit(Timestamp(now)).expect("committed");
+    let mut records = 0;
+    Names::open(disk as _, Path::new("names.log"), |_| records += 1).expect("opened");
+    assert_eq!(records, 0, "the log says nothing of it");
+    store.names.lock().expect("whole").turn_to(log);
+    drop(store);
+    let store = with(folder.path(), "60s:2d");
+    assert_eq!((columns(&store), known(&store, "a.b", now)), (vec![2, 2], 60));
+}
+
+#[test]
+fn what_nothing_was_written_to_expires_unless_something_comes_meanwhile() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path(), SlabOptions::default());
+    for (name, age) in [("a.old", 7200), ("a.late", 7200), ("a.new", 60)] {
+        store.write(Timestamp(NOW - age), &[point(&store, name, NOW - age, 1.0)]);
+        store.commit(Timestamp(NOW - age)).expect("committed");
+    }
+    let cutoff = Timestamp(NOW - 3600);
+    let named = |store: &SlabStore| {
+        let found = store.unwritten_since(cutoff).expect("looked at");
+        found.into_iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(named(&store), ["a.late", "a.old"]);
+    // As whoever writes while the segments are looked through.
+    let unwritten: Vec<SeriesId> =
+        store.unwritten_since(cutoff).expect("looked at").into_iter().map(|(_, series)| series).collect();
+    store.write(Timestamp(NOW), &[point(&store, "a.late", NOW - 1800, 2.0)]);
+    assert_eq!(store.end_unwritten(Timestamp(NOW), cutoff, &unwritten).expect("ended"), 1);
+    assert_eq!(store.leaves().expect("listed"), ["a.late", "a.new"]);
+    assert_eq!((store.counters().of("series_expired"), last(&store, "a.late", NOW - 1800)), (1, Some(2.0)));
+    assert_eq!(store.expire(Timestamp(NOW), cutoff).expect("expired"), 0);
+    store.commit(Timestamp(NOW)).expect("committed");
+    drop(store);
+    assert_eq!(open(folder.path(), SlabOptions::default()).leaves().expect("listed"), ["a.late", "a.new"]);
+}
+
 #[test]
 fn the_oldest_segments_go_when_the_bytes_are_bounded() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -113,11 +225,7 @@ fn the_oldest_segments_go_when_the_bytes_are_bounded() {
 #[test]
 fn series_take_over_a_changed_retention_with_the_next_hour() {
     let folder = tempfile::tempdir().expect("a folder");
-    let with = |retentions: &str| {
-        let schemas = format!("[all]\npattern = .*\nretentions = {retentions}\n");
-        let rules = Rules::parse(Some((Path::new("schemas"), &schemas)), None).expect("rules");
-        SlabStore::open(folder.path(), rules, StoreLimits::default(), SyncPolicy::None).expect("opened")
-    };
+    let with = |retentions: &str| with(folder.path(), retentions);
     let fill = |store: &SlabStore, from: i64, until: i64| {
         for now in (from..until).step_by(10) {
             store.write(Timestamp(now), &[point(store, "a.b", now, now as f64)]);

@@ -134,7 +134,7 @@ impl SlabStore {
     ) -> Vec<(SeriesId, Error)> {
         let mut failed = Vec::new();
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_unbounded = self.quotas().is_unbounded();
+        let (is_unbounded, room) = (self.quotas().is_unbounded(), self.room());
         let mut added = Vec::with_capacity(new.len());
         for series in new {
             // Another writer may have been faster.
@@ -142,6 +142,11 @@ impl SlabStore {
                 continue;
             }
             let Some(name) = self.index.name(*series) else { continue };
+            if added.len() >= room {
+                self.counters.names_refused.add(1);
+                failed.push((*series, self.refused()));
+                continue;
+            }
             if !is_unbounded && !self.quotas().admit(&name) {
                 continue;
             }

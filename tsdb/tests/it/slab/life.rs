@@ -161,12 +161,17 @@ fn limits_are_kept_and_what_they_cost_is_counted() {
     assert_eq!(report.dropped_failed, 1);
     store.commit(Timestamp(BEGUN)).expect("committed");
     drop(store);
-    // A lower limit hides series; their columns are given to nobody.
+    // A lower limit refuses newcomers; what is there stays, and gives its place up when it ends.
     let limits = StoreLimits { series: 2, ..limits };
     let store = SlabStore::open(folder.path(), rules("10s:1h"), limits, SyncPolicy::None).expect("opened");
-    assert_eq!(store.find("unit.*.rate").expect("found").len(), 2);
-    let series = store.resolve(&name_of(0)).expect("a name");
-    store.remove(Timestamp(BEGUN), &[series]).expect("removed");
+    assert_eq!(store.find("unit.*.rate").expect("found").len(), 3);
+    assert!(store.resolve("one.more").is_err());
+    let [first, second] = [0, 1].map(|series| store.resolve(&name_of(series)).expect("a name"));
+    store.remove(Timestamp(BEGUN), &[first]).expect("removed");
+    assert!(store.resolve("one.more").is_err());
+    let report = store.write(Timestamp(BEGUN), &[point(&store, 0, BEGUN, 7)]);
+    assert_eq!((report.written, report.dropped_quota), (0, 1), "its name is known, and its place is gone");
+    store.remove(Timestamp(BEGUN), &[second]).expect("removed");
     store.write(Timestamp(BEGUN), &[point(&store, 0, BEGUN, 7)]);
     assert_eq!(known(&store, &name_of(0), (BEGUN - 3600, BEGUN + 60), BEGUN + 60).0, [(BEGUN, value_of(0, BEGUN, 7))]);
     drop(store);

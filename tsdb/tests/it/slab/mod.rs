@@ -2,6 +2,7 @@
 //! that is served in the wrong place is recognised.
 
 mod damage;
+mod ends;
 mod full_disk;
 mod kills;
 mod life;
