@@ -14,6 +14,7 @@ mod expression;
 mod matching;
 mod question;
 mod roll;
+mod run;
 mod shown;
 mod sketched;
 mod tagged;
@@ -54,6 +55,8 @@ pub(crate) fn is_checkpoint_whole(path: &Path) -> Result<bool, Error> {
 
 /// Names shown under one hold of the lock, so that no search waits long.
 const BATCH: usize = 2_048;
+/// Names sorted together, so that those of a batch are neighbours in the tree.
+const SORTED: usize = 32 * BATCH;
 
 /// Every series of a store by name. Methods take `&self`; readers never wait long for a writer. At most 120 bytes a series
 /// with names of 40, once a checkpoint has been made.
@@ -164,13 +167,13 @@ impl Index {
     /// [`Index::show`] for many; those that are shown already cost next to nothing.
     pub fn show_all(&self, ids: &[SeriesId]) {
         let _changing = self.changing();
-        for batch in ids.chunks(BATCH) {
-            let mut ready = self.ready(batch, |visible| !visible);
-            // Neighbours in the tree are neighbours in memory.
+        for ids in ids.chunks(SORTED) {
+            let mut ready = self.ready(ids, |visible| !visible);
             ready.sort_unstable_by(|a, b| a.name.cmp(&b.name));
-            self.tag(&ready);
-            let mut shown = self.shown_mut();
-            ready.into_iter().for_each(|ready| shown.show(ready));
+            for batch in ready.chunks(BATCH) {
+                self.tag(batch);
+                self.shown_mut().show(batch);
+            }
         }
     }
 
@@ -218,9 +221,15 @@ impl Index {
         let shown = self.shown();
         check(usize::try_from(shown.visible.len()).unwrap_or(usize::MAX), self.bounds, "**")?;
         let (dictionary, gone) = (Arc::clone(&shown.dictionary), Arc::clone(&shown.gone));
-        let mut leaves: Vec<String> = shown.tail.iter().map(|(name, _)| name.to_owned()).collect();
+        let tail = shown.tail.clone();
         let tagged: Vec<u32> = shown.tagged.ids().collect();
         drop(shown);
+        let mut leaves = Vec::new();
+        let mut walk = tail.walk_from("");
+        while let Some((name, _)) = walk.entry() {
+            leaves.push(name.to_owned());
+            walk.advance();
+        }
         leaves.extend(tagged.into_iter().filter_map(|id| self.roll.with(SeriesId(id), tagged::path_of)));
         let _ = dictionary.each(|name, rank, _| -> Result<(), std::convert::Infallible> {
             if !gone.contains(rank) {
@@ -299,7 +308,7 @@ impl Index {
         let shown = self.shown();
         let (visible, changes) = (shown.visible.clone(), shown.changes);
         let (dictionary, gone) = (Arc::clone(&shown.dictionary), Arc::clone(&shown.gone));
-        let tail: Vec<(Box<str>, u32)> = shown.tail.iter().map(|(name, id)| (name.into(), id)).collect();
+        let tail = shown.tail.clone();
         let tagged = tagged::Tagged::of(shown.tagged.keys().copied());
         drop(shown);
         let merged = merge(&dictionary, &gone, &tail).map_err(|why| Error::corrupt(path, why.to_string()))?;
@@ -312,14 +321,12 @@ impl Index {
         let hidden = (&visible - &shown.visible).into_iter();
         let hidden = hidden.filter_map(|id| self.roll.with(SeriesId(id), |name| merged.rank(name)).flatten());
         let gone = Arc::new(hidden.collect());
+        let since = (&shown.visible - &visible).into_iter();
+        let since = since.filter_map(|id| self.roll.with(SeriesId(id), |name| (Box::<str>::from(name), id)));
+        let mut since: Vec<_> = since.filter(|(name, _)| !is_tagged(name)).collect();
+        since.sort_unstable();
         let mut tail = Tail::default();
-        for id in &shown.visible - &visible {
-            self.roll.with(SeriesId(id), |name| {
-                if !is_tagged(name) {
-                    tail.insert(name.into(), id);
-                }
-            });
-        }
+        tail.insert_all(&since.iter().map(|(name, id)| (&**name, *id)).collect::<Vec<_>>());
         shown.changes = shown.changes.saturating_sub(changes);
         (shown.dictionary, shown.gone, shown.beyond) = (Arc::new(merged), gone, ids);
         let old = std::mem::replace(&mut shown.tail, tail);
@@ -408,15 +415,19 @@ impl Index {
 }
 
 /// The names of a dictionary that are not gone, and a tail's, as one dictionary.
-fn merge(old: &Dictionary, gone: &RoaringBitmap, tail: &[(Box<str>, u32)]) -> Result<Dictionary, fst::Error> {
+fn merge(old: &Dictionary, gone: &RoaringBitmap, tail: &Tail) -> Result<Dictionary, fst::Error> {
     let mut draft = Draft::new();
-    let mut tail = tail.iter().peekable();
+    let mut tail = tail.walk_from("");
     old.each(|name, rank, id| {
-        while let Some((name, id)) = tail.next_if(|(new, _)| new.as_bytes() < name) {
-            draft.push(name.as_bytes(), *id)?;
+        while let Some((new, id)) = tail.entry().filter(|(new, _)| new.as_bytes() < name) {
+            draft.push(new.as_bytes(), id)?;
+            tail.advance();
         }
         if gone.contains(rank) { Ok(()) } else { draft.push(name, id) }
     })?;
-    tail.try_for_each(|(name, id)| draft.push(name.as_bytes(), *id))?;
+    while let Some((name, id)) = tail.entry() {
+        draft.push(name.as_bytes(), id)?;
+        tail.advance();
+    }
     draft.finish()
 }

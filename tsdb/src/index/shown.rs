@@ -62,18 +62,23 @@ impl Shown {
         }
     }
 
-    pub(super) fn show(&mut self, ready: Ready) {
-        if !self.visible.insert(ready.id) {
-            return;
+    /// Shows names that are in order, each once.
+    pub(super) fn show(&mut self, ready: &[Ready]) {
+        let mut new = Vec::new();
+        for ready in ready {
+            if !self.visible.insert(ready.id) {
+                continue;
+            }
+            self.changes += 1;
+            if let Some(hash) = ready.hash {
+                self.tagged.insert(hash, ready.id);
+            } else if let Some(rank) = self.rank(ready.id, &ready.name) {
+                Arc::make_mut(&mut self.gone).remove(rank);
+            } else {
+                new.push((&*ready.name, ready.id));
+            }
         }
-        self.changes += 1;
-        if let Some(hash) = ready.hash {
-            self.tagged.insert(hash, ready.id);
-        } else if let Some(rank) = self.rank(ready.id, &ready.name) {
-            Arc::make_mut(&mut self.gone).remove(rank);
-        } else {
-            self.tail.insert(ready.name, ready.id);
-        }
+        self.tail.insert_all(&new);
     }
 
     pub(super) fn hide(&mut self, ready: &Ready) {

@@ -20,6 +20,9 @@ const AHEAD: u64 = 64 << 10;
 /// Bytes read at a time when a log is opened.
 const READ_AHEAD: usize = 1 << 20;
 
+/// Memory of a batch that is kept for the next one. A million new names in one flush take a hundred times that, once.
+const BATCH_KEPT: usize = 1 << 20;
+
 /// The longest payload; a length beyond it is damage.
 pub(crate) const LONGEST: usize = 64 << 10;
 
@@ -118,6 +121,7 @@ impl Frames {
     /// Forgets the batch.
     pub(crate) fn abandon(&mut self) {
         self.batch.clear();
+        self.batch.shrink_to(BATCH_KEPT);
     }
 
     /// How much was pushed, for [`Frames::withdraw`].
@@ -178,7 +182,7 @@ impl Frames {
 
     fn advance(&mut self) {
         self.end += self.batch.len() as u64;
-        self.batch.clear();
+        self.abandon();
         self.dirty = 0;
     }
 
