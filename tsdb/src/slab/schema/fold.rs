@@ -12,7 +12,7 @@ use crate::slab::rolled::Rolled;
 use crate::slab::segment::{Key, Kind, Stretch};
 use crate::slab::spans::Spans;
 use crate::time::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
 /// Late points wait this long for more of their kind.
@@ -25,8 +25,9 @@ const ROWS_A_SYNC: u32 = 4;
 
 /// Stretches of late points that one segment takes, by archive and start of the merged stretch.
 type Groups = BTreeMap<(usize, Timestamp), Vec<Timestamp>>;
-/// The slots of each series that hold something new.
-pub(super) type Touched = BTreeMap<Key, BTreeSet<Timestamp>>;
+/// The slots of each series that hold something new, in order, each once. One piece of memory for all of them: beside the
+/// encoder's, which comes and goes, one for each series would hold as much again apart.
+pub(super) type Touched = Vec<(Key, Timestamp)>;
 
 impl Schema {
     /// Folds what has waited long enough. Answers how many segments were written.
@@ -154,18 +155,19 @@ impl Schema {
         let stretch = Stretch { step: own.step, start: group, slots: own.group_slots() };
         let step = i64::from(own.step.secs());
         let mut touched = Touched::new();
-        let with_points: BTreeSet<u32> = late.iter().flat_map(|(_, points)| points.columns()).collect();
+        let mut with_points: Vec<u32> = late.iter().flat_map(|(_, points)| points.columns()).collect();
+        with_points.sort_unstable();
+        with_points.dedup();
         let (path, seq, mut draft) = self.begin(archive, stretch, Kind::Patch)?;
         let mut fields = fields_of(stretch);
         for key in with_points.into_iter().filter_map(|column| columns.key(column)) {
             let values = &mut fields[Rolled::GIVEN];
             values.fill(GAP);
-            let slots = touched.entry(key).or_default();
             for (span, points) in &late {
                 let first = ((*span - group) / step) as usize;
                 points.of(key).for_each(|(slot, value)| {
                     values[first + slot] = value;
-                    slots.insert(*span + slot as i64 * step);
+                    touched.push((key, *span + slot as i64 * step));
                 });
             }
             if archive == 0 {
@@ -174,6 +176,8 @@ impl Schema {
                 draft.push_fields(key, &fields)?;
             }
         }
+        touched.sort_unstable();
+        touched.dedup();
         let mut written = u64::from(self.publish(archive, None, draft, (path, seq))?);
         for coarser in archive + 1..self.spans.len() {
             written += self.recompute(coarser, &mut touched)?;
@@ -188,31 +192,30 @@ impl Schema {
     pub(super) fn recompute(&self, archive: usize, touched: &mut Touched) -> Result<u64, Error> {
         let spans = &self.spans[archive];
         let sealed = Arc::clone(&self.state().sealed);
-        let mut groups: BTreeMap<Timestamp, Touched> = BTreeMap::new();
-        for (key, slots) in std::mem::take(touched) {
-            let coarse: BTreeSet<Timestamp> = slots.iter().map(|start| start.floor(spans.step)).collect();
-            for start in &coarse {
-                // What is not sealed is computed by every reader, unless an import gave the slot a value.
-                let is_sealed = sealed[archive].sealed_end.is_some_and(|end| *start < end);
-                if is_sealed || sealed[archive].has_slot(spans, key, *start, &self.faults) {
-                    let group = groups.entry(Spans::start(*start, spans.group_secs)).or_default();
-                    group.entry(key).or_default().insert(*start);
-                }
-            }
-            touched.insert(key, coarse);
-        }
+        touched.iter_mut().for_each(|(_, start)| *start = start.floor(spans.step));
+        touched.dedup();
+        // What is not sealed is computed by every reader, unless an import gave the slot a value.
+        let is_due = |key: Key, start: Timestamp| {
+            let is_sealed = sealed[archive].sealed_end.is_some_and(|end| start < end);
+            is_sealed || sealed[archive].has_slot(spans, key, start, &self.faults)
+        };
+        let due = touched.iter().filter(|(key, start)| is_due(*key, *start));
+        let mut due: Vec<_> = due.map(|(key, start)| (Spans::start(*start, spans.group_secs), *key, *start)).collect();
+        due.sort_unstable();
         let mut written = 0;
-        for (group, of_key) in groups {
+        for due in due.chunk_by(|one, next| one.0 == next.0) {
+            let group = due[0].0;
             let stretch = Stretch { step: spans.step, start: group, slots: spans.group_slots() };
             let (path, seq, mut draft) = self.begin(archive, stretch, Kind::Patch)?;
             let mut rolled = vec![Rolled::NONE; stretch.slots as usize];
             let mut fields = fields_of(stretch);
-            for (key, starts) in of_key {
+            for due in due.chunk_by(|one, next| one.1 == next.1) {
+                let key = due[0].1;
                 rolled.fill(Rolled::NONE);
                 let view = self.sealed_view(key, &sealed);
-                for start in starts {
-                    let slot = ((start - group) / i64::from(spans.step.secs())) as usize;
-                    rolled[slot] = view.computed(archive, start, 1, ALL_FIELDS)?[0];
+                for (_, _, start) in due {
+                    let slot = ((*start - group) / i64::from(spans.step.secs())) as usize;
+                    rolled[slot] = view.computed(archive, *start, 1, ALL_FIELDS)?[0];
                 }
                 set_fields(&mut fields, &rolled);
                 draft.push_fields(key, &fields)?;

@@ -7,7 +7,8 @@ use crate::slab::frames::{Damage, Frames, LONGEST};
 use crate::slab::segment::Key;
 use crate::slab::spans::Spans;
 use crate::time::Timestamp;
-use std::collections::{BTreeMap, HashMap};
+use hashbrown::HashMap;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -172,7 +173,7 @@ impl Late {
 
     /// Whether so many wait that whoever brings more is to make room.
     pub fn is_pressing(&self) -> bool {
-        self.points >= (self.most / 4).max(1)
+        self.points >= (self.most / 8).max(1)
     }
 
     /// Whether no more points may come.

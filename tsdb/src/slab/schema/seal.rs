@@ -130,8 +130,10 @@ impl Schema {
         let step = i64::from(spans.step.secs());
         let mut touched = Touched::new();
         for key in late.columns().filter_map(|column| columns.key(column)) {
-            touched.insert(key, late.of(key).map(|(slot, _)| start + slot as i64 * step).collect());
+            touched.extend(late.of(key).map(|(slot, _)| (key, start + slot as i64 * step)));
         }
+        touched.sort_unstable();
+        touched.dedup();
         let is_written = self.publish(0, Some(end), draft, (path, seq))?;
         for coarser in 1..self.spans.len() {
             self.recompute(coarser, &mut touched)?;
