@@ -182,3 +182,29 @@ fn tags_functions_and_the_version() {
     assert!(version.status == 200 && parts.len() == 3 && parts[..2] >= [1, 1][..], "{}", version.body);
     assert_eq!(get(&kymo, "/no/such/page", &[]).status, 404);
 }
+
+/// The table of functions is one: the page in docs/, the command and the list that pickers read.
+#[test]
+fn the_functions_are_told_alike_everywhere() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/functions.md");
+    let page = std::fs::read_to_string(page).expect("docs/functions.md");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_kymo"));
+    let printed = command.args(["query", "--functions"]).output().expect("kymo runs");
+    assert!(printed.status.success() && String::from_utf8_lossy(&printed.stdout) == page);
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let kymo = Running::start(&folder.path().join("data"), &[]);
+    let listed = get(&kymo, "/functions", &[]).body.replace("1e9999", "null");
+    let listed: Value = serde_json::from_str(&listed).expect("JSON");
+    let listed = listed.as_object().expect("a map");
+    let headings = page.lines().filter_map(|line| line.strip_prefix("### "));
+    let mut count = 0;
+    for heading in headings {
+        let name: String = heading.trim_start_matches('`').chars().take_while(char::is_ascii_alphanumeric).collect();
+        assert!(listed.contains_key(&name), "/functions lacks {name}");
+        count += 1;
+    }
+    assert!(count > 100, "{count} headings");
+    let missing: Vec<_> = listed.keys().filter(|name| !page.contains(name.as_str())).collect();
+    assert!(missing.is_empty(), "docs/functions.md lacks {missing:?}");
+}
