@@ -136,6 +136,20 @@ pub const ALL: &[Function] = &[
         &[Param::SERIES, Param::new("xFilesFactor", Takes::Number).optional()],
         Body::Pick(without_empty),
     ),
+    Function::new(
+        "removeZeroSeries",
+        Group::FilterSeries,
+        "The series that have a value other than zero, and of whose points at least the share `xFilesFactor` is one.",
+        &[Param::SERIES, Param::new("xFilesFactor", Takes::Number).optional()],
+        Body::Pick(|args, mut series| {
+            let is_other = |value: &&f64| !is_gap(**value) && **value != 0.0;
+            series.retain(|series| {
+                let others = series.values.iter().filter(is_other).count();
+                is_enough(others, series.values.len(), args.maybe_number("xFilesFactor").unwrap_or(0.0))
+            });
+            Ok(series)
+        }),
+    ),
     sorted(
         "sortBy",
         "The series by the statistic `func`, smallest first.",
