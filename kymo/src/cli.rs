@@ -172,8 +172,11 @@ pub struct SourceArgs {
 #[derive(Args, Debug)]
 pub struct QueryArgs {
     /// Target expressions, as /render takes them
-    #[arg(required = true, value_name = "TARGET")]
+    #[arg(required_unless_present = "functions", value_name = "TARGET")]
     pub targets: Vec<String>,
+    /// Print what functions there are, what they take and do, and ask nothing
+    #[arg(long, conflicts_with = "targets")]
+    pub functions: bool,
     /// Where and when
     #[command(flatten)]
     pub source: SourceArgs,

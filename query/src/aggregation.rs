@@ -137,18 +137,27 @@ pub enum Between {
     Interpolated,
 }
 
-/// The `n`-th percentile of those present, as graphite-web ranks them: `n/100 (count + 1)`, counted from 1. Sorts them.
+/// The `n`-th percentile of those present, as graphite-web ranks them: `n/100 (count + 1)`, counted from 1, a negative rank
+/// from the end. [`GAP`] where that is no place of theirs. Sorts them.
 pub fn percentile(values: &mut [f64], n: f64, between: Between) -> f64 {
     let count = partition_present(values);
     let present = &mut values[..count];
     python::sort(present);
     let Some(last) = count.checked_sub(1) else { return GAP };
     let rank = n / 100.0 * (count + 1) as f64;
-    let whole = if between == Between::Next { rank.ceil() } else { rank.floor() };
-    let at = (whole as usize).saturating_sub(1).min(last);
-    match (between, present.get(whole as usize)) {
-        (Between::Interpolated, Some(next)) => present[at] + (rank - whole) * (next - present[at]),
-        _ => present[at],
+    let up = if between == Between::Next { rank.fract().ceil() } else { 0.0 };
+    // Saturates, and what is no number is 0.
+    let whole = (rank.trunc() + up) as i64;
+    let place = |at: i64| usize::try_from(if at < 0 { at.saturating_add_unsigned(count as u64) } else { at }).ok();
+    let at = match place(whole.saturating_sub(1)) {
+        _ if whole == 0 => Some(0),
+        Some(at) if at == count => Some(last),
+        at => at,
+    };
+    let Some(&value) = at.and_then(|at| present.get(at)) else { return GAP };
+    match place(whole).and_then(|at| present.get(at)) {
+        Some(next) if between == Between::Interpolated => value + rank.fract() * (next - value),
+        _ => value,
     }
 }
 

@@ -116,14 +116,29 @@ fn assign(function: &'static Function, call: ast::Call) -> Result<Vec<Vec<Expr>>
         if !slots[at].is_empty() {
             return Err(misfit(function, format!("`{name}` is given twice"), name_span));
         }
-        let param = &function.params[at];
-        // graphite-web never reads what a keyword names, so the recorded answers are as if it had not been given.
-        let unread = param.takes == Takes::Series && param.need == Need::Optional;
-        if !unread || !matches!(value.kind, Kind::Path(_) | Kind::Call(_)) {
-            slots[at].push(value);
-        }
+        slots[at].push(unread(value));
     }
     Ok(slots)
+}
+
+/// graphite-web never reads what a keyword names: its paths, however deep, find nothing, and the recorded answers show it.
+fn unread(mut expr: Expr) -> Expr {
+    match &mut expr.kind {
+        Kind::Path(path) => path.clear(),
+        Kind::Call(call) if is_tagged(&call.name) => expr.kind = Kind::Path(String::new()),
+        Kind::Call(call) => {
+            call.arguments = std::mem::take(&mut call.arguments).into_iter().map(unread).collect();
+            for keyword in &mut call.keywords {
+                keyword.value = unread(keyword.value.clone());
+            }
+        }
+        _ => {}
+    }
+    expr
+}
+
+fn is_tagged(name: &str) -> bool {
+    functions::lookup(name).is_some_and(|function| matches!(function.body, Body::Tagged))
 }
 
 fn series(
@@ -257,13 +272,15 @@ fn date(kind: &Kind) -> Option<String> {
     if let Kind::Int(secs) = kind { Some(secs.to_string()) } else { text(kind).map(str::to_owned) }
 }
 
+/// Whatever is neither nothing nor the word for no, as Python has it.
 fn flag(kind: &Kind) -> Option<bool> {
     match kind {
         Kind::Bool(flag) => Some(*flag),
-        Kind::Int(number @ 0..=1) => Some(*number == 1),
-        Kind::Text(text) if text.eq_ignore_ascii_case("true") => Some(true),
-        Kind::Text(text) if text.eq_ignore_ascii_case("false") => Some(false),
-        _ => None,
+        Kind::Int(number) => Some(*number != 0),
+        Kind::Float(number) => Some(*number != 0.0),
+        Kind::Infinity => Some(true),
+        Kind::Text(text) => Some(!text.is_empty() && !text.eq_ignore_ascii_case("false")),
+        Kind::Path(_) | Kind::Call(_) | Kind::None => None,
     }
 }
 

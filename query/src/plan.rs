@@ -235,6 +235,9 @@ impl<'a> Planner<'a> {
         window: Window,
         wants: Wants,
     ) -> Result<Planned, Misfit> {
+        if expression.is_empty() {
+            return Ok(Planned::Nothing);
+        }
         let names = self.find(&expression, tagged, span)?;
         let alone = match wants {
             Wants::Series if tagged.is_empty() => {

@@ -169,28 +169,48 @@ pub fn round_to(value: f64, precision: i64) -> f64 {
     text.parse::<f64>().unwrap_or(value).copysign(value)
 }
 
-/// `list.sort()`. Where there are NaNs, which no comparison orders, the places of all values follow from the algorithm:
-/// of few values, by its own border, the run in front, then each of the others by halving. Of more, NaNs are last.
+/// `value ** 2`: the power of C, which now and then is not the product of the value with itself. Where sums of squares are
+/// taken from each other, that last digit is all that is left.
+pub fn square(value: f64) -> f64 {
+    // A power that is known when this is compiled would become the product.
+    value.powf(std::hint::black_box(2.0))
+}
+
+/// `list.sort()` of numbers. Where there are NaNs, which no comparison orders, the places of all values follow from the
+/// algorithm: of few values, by its own border, the run in front, then each of the others by halving. Of more, NaNs are last.
 pub fn sort(values: &mut [f64]) {
-    const FEW: usize = 64;
-    let count = values.len();
-    if count >= FEW || !values.iter().any(|value| value.is_nan()) {
+    if !values.iter().any(|value| value.is_nan()) {
         return values.sort_by(f64::total_cmp);
     }
-    let falls = |values: &[f64], at: usize| values[at] < values[at - 1];
-    let falling = count > 1 && falls(values, 1);
-    let run = (1..count).find(|at| falls(values, *at) != falling).unwrap_or(count);
+    sort_by_number(values, |value| *value);
+}
+
+/// `list.sort(key=number)`, which leaves those of one number in their order.
+pub fn sort_by_number<T>(items: &mut [T], number: impl Fn(&T) -> f64) {
+    const FEW: usize = 64;
+    let count = items.len();
+    if count >= FEW || !items.iter().any(|item| number(item).is_nan()) {
+        return items.sort_by(|a, b| order(number(a), number(b)));
+    }
+    let falls = |items: &[T], at: usize| number(&items[at]) < number(&items[at - 1]);
+    let falling = count > 1 && falls(items, 1);
+    let run = (1..count).find(|at| falls(items, *at) != falling).unwrap_or(count);
     if falling {
-        values[..run].reverse();
+        items[..run].reverse();
     }
     for at in run..count {
         let (mut place, mut end) = (0, at);
         while place < end {
             let middle = place + (end - place) / 2;
-            if values[at] < values[middle] { end = middle } else { place = middle + 1 }
+            if number(&items[at]) < number(&items[middle]) { end = middle } else { place = middle + 1 }
         }
-        values[place..=at].rotate_right(1);
+        items[place..=at].rotate_right(1);
     }
+}
+
+/// NaNs last, zeros alike whatever their sign.
+fn order(a: f64, b: f64) -> std::cmp::Ordering {
+    a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
 }
 
 fn parts(scientific: &str) -> (&str, i32) {

@@ -6,8 +6,12 @@ use anyhow::Result;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// Prints the answer; nothing matching is an empty answer, as over HTTP.
+/// Prints the table of functions, or the answer; nothing matching is an empty answer, as over HTTP.
 pub fn run(args: &QueryArgs) -> Result<ExitCode> {
+    if args.functions {
+        io::stdout().lock().write_all(query::functions::page::page().as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let body = ask::render(&args.source, &args.targets, &[("format", args.format.word().to_string())])?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     if args.format == QueryFormat::Lines {

@@ -11,6 +11,7 @@ mod check;
 mod client_wire;
 mod clients;
 mod fuzz;
+mod grafana;
 mod migrating;
 mod pipeline;
 mod ports;

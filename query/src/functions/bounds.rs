@@ -77,8 +77,7 @@ fn remove(values: &mut [f64], bound: f64, beyond: fn(f64, f64) -> bool) {
 /// Refused where graphite-web refuses: a percentile of nothing.
 fn rank(args: &Args<'_>) -> Result<f64, Fault> {
     let n = args.number("n");
-    let reason = || argument(args.function, "`n` must be greater than 0".to_owned());
-    if n > 0.0 { Ok(n) } else { Err(reason()) }
+    if n == 0.0 { Err(argument(args.function, "`n` must not be 0".to_owned())) } else { Ok(n) }
 }
 
 /// The percentile of a whole series, which graphite-web sorts twice: that shows where there are NaNs.
@@ -107,7 +106,8 @@ fn line_at_percentile(run: &mut Evaluation<'_>, args: &Args<'_>, lists: Vec<Vec<
     Ok(lines)
 }
 
-/// The percentile leaves its tag, as that of graphite-web does; a series without a value or a slot has none.
+/// The percentile leaves its tag, as that of graphite-web does; a series without a value or a slot has none, and of a rank
+/// beyond all values there is none either.
 fn within_percentile(
     run: &mut Evaluation<'_>,
     args: &Args<'_>,

@@ -34,7 +34,8 @@ pub const ALL: &[Function] = &[
         &[Param::SERIES_LISTS.optional()],
         Body::Lists(|run, args, lists| count(run, args, &lists)),
     ),
-    fold("diffSeries", "The first series less all others, step by step; gaps are left out.", Aggregation::Diff),
+    fold("diffSeries", "The first series less all others, step by step; gaps are left out.", Aggregation::Diff)
+        .aliases(&["diff"]),
     Function::new(
         "group",
         Group::Combine,
@@ -42,8 +43,8 @@ pub const ALL: &[Function] = &[
         &[Param::SERIES_LISTS.optional()],
         Body::Lists(|_, _, lists| Ok(lists.into_iter().flatten().collect())),
     ),
-    fold("maxSeries", "The largest value of all series, step by step.", Aggregation::Max),
-    fold("minSeries", "The smallest value of all series, step by step.", Aggregation::Min),
+    fold("maxSeries", "The largest value of all series, step by step.", Aggregation::Max).aliases(&["max"]),
+    fold("minSeries", "The smallest value of all series, step by step.", Aggregation::Min).aliases(&["min"]),
     Function::new(
         "multiplySeries",
         Group::Combine,
@@ -70,7 +71,8 @@ pub const ALL: &[Function] = &[
         Body::Lists(|run, args, lists| power(run, args, &lists)),
     ),
     fold("rangeOfSeries", "The largest value of all series less the smallest, step by step.", Aggregation::Range),
-    fold("stddevSeries", "The standard deviation of all series, step by step.", Aggregation::StdDev),
+    fold("stddevSeries", "The standard deviation of all series, step by step.", Aggregation::StdDev)
+        .aliases(&["stddev"]),
     fold("sumSeries", "The sum of all series, step by step; gaps are left out.", Aggregation::Sum).aliases(&["sum"]),
 ];
 

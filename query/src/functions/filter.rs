@@ -4,6 +4,7 @@ use super::{Args, Body, Function, Group, Need, Param, Takes};
 use crate::aggregation::{Aggregation, Between, count_present, is_enough, percentile};
 use crate::error::Fault;
 use crate::evaluate::{Evaluation, argument};
+use crate::python;
 use crate::series::Series;
 use std::collections::HashSet;
 use tsdb::is_gap;
@@ -135,6 +136,20 @@ pub const ALL: &[Function] = &[
         &[Param::SERIES, Param::new("xFilesFactor", Takes::Number).optional()],
         Body::Pick(without_empty),
     ),
+    Function::new(
+        "removeZeroSeries",
+        Group::FilterSeries,
+        "The series that have a value other than zero, and of whose points at least the share `xFilesFactor` is one.",
+        &[Param::SERIES, Param::new("xFilesFactor", Takes::Number).optional()],
+        Body::Pick(|args, mut series| {
+            let is_other = |value: &&f64| !is_gap(**value) && **value != 0.0;
+            series.retain(|series| {
+                let others = series.values.iter().filter(is_other).count();
+                is_enough(others, series.values.len(), args.maybe_number("xFilesFactor").unwrap_or(0.0))
+            });
+            Ok(series)
+        }),
+    ),
     sorted(
         "sortBy",
         "The series by the statistic `func`, smallest first.",
@@ -265,13 +280,22 @@ fn order(reverse: bool) -> Order {
     if reverse { Order::Descending } else { Order::Ascending }
 }
 
-/// Series of the same measure keep their order. A series of gaps, or one whose measure is no number, is the lowest.
+/// Series of the same measure keep their order. A series of gaps is the lowest; where a measure is no number, Python's sort
+/// says where it goes, which sorts the other way round by turning the list before and after.
 fn by_measure(method: Aggregation, order: Order, series: Vec<Series>) -> Vec<Series> {
     let measured = |series: Series| {
         let measure = method.measure(&series.values);
-        (if measure.is_nan() { f64::NEG_INFINITY } else { measure }, series)
+        (if is_gap(measure) { f64::NEG_INFINITY } else { measure }, series)
     };
-    ordered(order, series.into_iter().map(measured).collect(), |a, b| a.partial_cmp(b))
+    let mut keyed: Vec<(f64, Series)> = series.into_iter().map(measured).collect();
+    if order == Order::Descending {
+        keyed.reverse();
+    }
+    python::sort_by_number(&mut keyed, |(measure, _)| *measure);
+    if order == Order::Descending {
+        keyed.reverse();
+    }
+    keyed.into_iter().map(|(_, series)| series).collect()
 }
 
 fn ordered<K>(

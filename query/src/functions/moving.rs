@@ -177,14 +177,14 @@ fn stdev(args: &Args<'_>, series: &Series) -> Result<Slots, Fault> {
         if let Some(dropped) = dropped {
             present -= 1.0;
             sum -= dropped;
-            squares -= dropped * dropped;
+            squares -= python::square(dropped);
         }
         if !is_gap(value) {
             present += 1.0;
             sum += value;
-            squares += value * value;
+            squares += python::square(value);
         }
-        let variance = present * squares - sum * sum;
+        let variance = present * squares - python::square(sum);
         let enough = present > 0.0 && present / points as f64 >= tolerance;
         if !enough || variance < 0.0 { GAP } else { variance.sqrt() / present }
     };

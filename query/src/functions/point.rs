@@ -32,7 +32,8 @@ pub const ALL: &[Function] = &[
     }),
     transform("isNonNull", "1 where there is a value, 0 where there is none.", &[Param::SERIES], |_, values| {
         values.iter_mut().for_each(|value| *value = if is_gap(*value) { 0.0 } else { 1.0 });
-    }),
+    })
+    .aliases(&["isNotNull"]),
     Function::new(
         "log",
         Group::Transform,

@@ -98,7 +98,7 @@ impl Ask {
             callback: if params.has("format") { Callback::read(params)? } else { None },
             layout: reply::layout(params),
             nulls: if params.has("noNullPoints") { Nulls::Dropped } else { Nulls::Kept },
-            max_data_points: max_data_points(params)?,
+            max_data_points: max_data_points(params),
             x_files_factor: x_files_factor(params)?,
             reuse: reuse(params)?,
         })
@@ -126,12 +126,12 @@ impl Ask {
     fn encode(&self, series: &mut [Series], points_max: u64) -> Result<(&'static str, Vec<u8>), Error> {
         let (kind, text) = match self.format {
             Format::Json => {
-                // With both, graphite-web consolidates and keeps the nulls.
-                let nulls = if self.max_data_points.is_some() { Nulls::Kept } else { self.nulls };
+                // Where no series has a point, graphite-web tells of none.
+                let series = if series.iter().all(|one| one.values.is_empty()) { &mut [] } else { series };
                 if let Some(points) = self.max_data_points {
                     query::consolidate::to_max_data_points(series, points);
                 }
-                self.called("application/json", encode::json::encode(series, nulls, self.layout))
+                self.called("application/json", encode::json::encode(series, self.nulls, self.layout))
             }
             Format::Dygraph => {
                 let rows = encode::dygraph::encode(series, points_max).ok_or_else(|| {
@@ -172,13 +172,11 @@ impl Ask {
     }
 }
 
-/// What is not all digits is ignored, as in graphite-web; 0 crashes there and is refused here.
-fn max_data_points(params: &Params) -> Result<Option<u32>, Error> {
+/// What is not all digits is ignored, as in graphite-web; 0, which crashes there where there is anything to tell, too.
+fn max_data_points(params: &Params) -> Option<u32> {
     let digits = |value: &&str| !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
-    match params.last("maxDataPoints").filter(digits).map(|value| value.parse::<u32>().unwrap_or(u32::MAX)) {
-        Some(0) => Err(invalid("maxDataPoints", "0", "at least one point is needed")),
-        points => Ok(points),
-    }
+    let points = params.last("maxDataPoints").filter(digits).map(|value| value.parse::<u32>().unwrap_or(u32::MAX));
+    points.filter(|points| *points > 0)
 }
 
 fn x_files_factor(params: &Params) -> Result<f64, Error> {

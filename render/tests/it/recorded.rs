@@ -13,9 +13,8 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use tsdb::{Timestamp, WhisperStore};
 
-/// The areas that this crate answers for; the others are query's, and tested there.
-const AREAS: [&str; 12] =
-    ["functions", "tags", "find", "expand", "index", "format", "error", "image", "grafana", "misc", "time", "points"];
+/// The areas whose features are not built yet; every other one is judged here, as compare_render.py judges it.
+const LATER: [&str; 2] = ["template", "events"];
 /// How an answer is compared; the formats that are missing here are not served yet.
 const COMPARED: [&str; 21] = [
     "functions",
@@ -64,7 +63,7 @@ fn judge_all(which: &str, app: App, otherwise: &[&str]) {
     let server = Server::start(app);
     server.announce_tagged_series();
     let (mut score, mut quirks, mut skipped) = (Score::default(), (0, 0), 0);
-    for case in cases.iter().filter(|case| AREAS.contains(&text(case, "area"))) {
+    for case in cases.iter().filter(|case| !LATER.contains(&text(case, "area"))) {
         if otherwise.contains(&text(case, "id")) {
             continue;
         }
