@@ -234,7 +234,7 @@ impl SlabStore {
         let settings = self.rules.settings(name);
         let mut fetched = schema.fetch(key, settings.rollup, settings.x_files_factor, window, now)?;
         if let Some(fetched) = &mut fetched {
-            self.fill_from_formers(series, &settings, now, fetched)?;
+            self.fill_from_formers((series, &schema, key), &settings, now, fetched)?;
         }
         Ok(fetched)
     }
