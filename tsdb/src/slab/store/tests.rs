@@ -185,16 +185,54 @@ fn what_nothing_was_written_to_expires_unless_something_comes_meanwhile() {
     };
     assert_eq!(named(&store), ["a.late", "a.old"]);
     // As whoever writes while the segments are looked through.
-    let unwritten: Vec<SeriesId> =
-        store.unwritten_since(cutoff).expect("looked at").into_iter().map(|(_, series)| series).collect();
+    let unwritten = store.unwritten_since(cutoff).expect("looked at");
     store.write(Timestamp(NOW), &[point(&store, "a.late", NOW - 1800, 2.0)]);
-    assert_eq!(store.end_unwritten(Timestamp(NOW), cutoff, &unwritten).expect("ended"), 1);
+    assert_eq!(store.end_unwritten(Timestamp(NOW), cutoff, &unwritten).expect("ended").len(), 1);
     assert_eq!(store.leaves().expect("listed"), ["a.late", "a.new"]);
     assert_eq!((store.counters().of("series_expired"), last(&store, "a.late", NOW - 1800)), (1, Some(2.0)));
-    assert_eq!(store.expire(Timestamp(NOW), cutoff).expect("expired"), 0);
+    assert!(store.expire(Timestamp(NOW), cutoff).expect("expired").is_empty());
     store.commit(Timestamp(NOW)).expect("committed");
     drop(store);
-    assert_eq!(open(folder.path(), SlabOptions::default()).leaves().expect("listed"), ["a.late", "a.new"]);
+    let store = open(folder.path(), SlabOptions::default());
+    assert_eq!(store.leaves().expect("listed"), ["a.late", "a.new"]);
+    assert_eq!(store.expired(), Expired { series: 1, last: Some(Timestamp(NOW)) });
+}
+
+/// The first look is an hour after the opening, so that whoever writes has time to come back; then one every hour.
+#[test]
+fn series_expire_by_themselves_once_an_hour() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let day = 86_400;
+    let half = day / 2;
+    let options = || SlabOptions { expire_after_secs: Some(half), ..SlabOptions::default() };
+    let store = open(folder.path(), SlabOptions::default());
+    let names = ["a.old", "a.back", "a.new"];
+    let points = |now: i64| names.map(|name| point(&store, name, now, 1.0));
+    store.write(Timestamp(NOW), &points(NOW));
+    store.commit(Timestamp(NOW)).expect("committed");
+    let now = NOW + 2 * day;
+    store.upkeep(Timestamp(now)).expect("upkeep");
+    store.upkeep(Timestamp(now + 7200)).expect("upkeep");
+    assert_eq!(store.leaves().expect("listed").len(), 3, "by default nothing does");
+    drop(store);
+    let store = open(folder.path(), options());
+    let upkeep = |after: i64| {
+        store.upkeep(Timestamp(now + after)).expect("upkeep");
+        store.leaves().expect("listed").join(" ")
+    };
+    assert_eq!(upkeep(0), "a.back a.new a.old");
+    assert_eq!(upkeep(3599), "a.back a.new a.old");
+    store.write(Timestamp(now + 3599), &[point(&store, "a.back", now + 3599, 2.0)]);
+    store.write(Timestamp(now + 3599), &[point(&store, "a.new", now + 4000 - half, 2.0)]);
+    assert_eq!(upkeep(3600), "a.back a.new", "one of them was written to late");
+    assert_eq!(upkeep(5400), "a.back a.new", "nobody looks");
+    assert_eq!(upkeep(7200), "a.back");
+    // A clock that is set back by a day does not put the next look off by a day.
+    assert_eq!(upkeep(-day), "a.back");
+    assert_eq!((upkeep(day + 4000), upkeep(day + 7600)), ("".to_owned(), "".to_owned()));
+    assert_eq!(store.counters().of("series_expired"), 3);
+    drop(store);
+    assert_eq!(open(folder.path(), options()).expired().series, 3);
 }
 
 #[test]
