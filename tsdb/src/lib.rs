@@ -42,7 +42,7 @@ pub use retention::{Archive, Retention, RetentionError};
 pub use rollup::Rollup;
 pub use schema::{Rules, Settings};
 pub use sketch::SketchKind;
-pub use slab::{ArchiveStats, Exported, Import, Imported, RetentionStats};
+pub use slab::{ArchiveStats, Expired, Exported, Import, Imported, RetentionStats};
 pub use slab::{Quota, SlabOptions, SlabStore, SyncPolicy};
 pub use store::{Fetched, FetchedSketches, Node, Point, SketchPoint, Store, WriteReport};
 pub use time::{Step, Timestamp, Window};

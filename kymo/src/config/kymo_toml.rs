@@ -63,12 +63,23 @@ pub struct KymoToml {
     pub alert_interval: Option<String>,
     /// Certificates that webhooks are trusted by.
     pub webhook_ca: Option<PathBuf>,
+    /// How the own store is kept.
+    #[serde(default)]
+    pub store: StoreTable,
     /// Bounds on the series of some prefixes.
     #[serde(default)]
     pub quotas: Vec<QuotaTable>,
     /// Every bound.
     #[serde(default)]
     pub limits: Limits,
+}
+
+/// How the own store is kept.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreTable {
+    /// Text such as `30d`.
+    pub expire_after: Option<String>,
 }
 
 /// How many series may begin with a prefix.
@@ -204,6 +215,12 @@ pub const KEYS: &[Key] = &[
         "none",
         "Tables `[[quotas]]` with `prefix` and `series`: so many series of kymo's own store may begin with the prefix; \
          newcomers beyond it are refused and counted (`dropped_quota`).",
+    ),
+    key(
+        "store.expire_after",
+        "none",
+        "Series of kymo's own store that nothing was written to for so long (`30d`; s, m, h, d, w, y) end, imported ones too. \
+         It is looked for every hour, the first time an hour after the start (docs/slab.md).",
     ),
     key("tls_certificate", "none", "A chain of certificates, as PEM: HTTP is spoken over TLS. Read again on SIGHUP."),
     key("tls_key", "none", "The key of the first certificate, as PEM."),

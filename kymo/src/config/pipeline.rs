@@ -155,6 +155,7 @@ fn slab_options(settings: &Settings) -> SlabOptions {
         quotas: settings.quotas.iter().map(quota).collect(),
         creates_per_second: settings.limits.creates_per_second,
         max_bytes: settings.limits.store_bytes,
+        expire_after_secs: settings.expire_after_secs,
         ..SlabOptions::default()
     };
     set(&mut options.waiting_points, settings.limits.waiting_points.map(|points| points as usize));

@@ -33,6 +33,8 @@ pub struct Settings {
     pub dialects: Dialects,
     /// When the own store is handed to the disk.
     pub sync: SyncPolicy,
+    /// Seconds without a value after which a series of the own store ends.
+    pub expire_after_secs: Option<i64>,
     /// statsd's file.
     pub statsd_config: Option<PathBuf>,
     /// carbon's storage-schemas.conf.
@@ -62,6 +64,9 @@ pub const FLUSH_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Between two looks at alert rules.
 const ALERT_INTERVAL: Duration = Duration::from_secs(30);
+
+/// A thousand years: longer ones are mistakes, and would overflow a date.
+const LONGEST_SECS: i64 = 1000 * 365 * 86_400;
 
 /// statsd's own default port.
 pub const STATSD_PORT: u16 = 8125;
@@ -93,6 +98,7 @@ impl Settings {
             flush_interval: interval.map(|text| parse_interval(text)).transpose()?,
             dialects: args.dialects.or(file.dialects).unwrap_or(Dialects::All),
             sync: file.sync.as_deref().map_or(Ok(SyncPolicy::Flush), parse_sync)?,
+            expire_after_secs: file.store.expire_after.as_deref().map(parse_expire_after).transpose()?,
             statsd_config,
             storage_schemas: args.storage_schemas.clone().or(file.storage_schemas),
             storage_aggregation: args.storage_aggregation.clone().or(file.storage_aggregation),
@@ -122,6 +128,29 @@ fn parse_alert_interval(text: &str) -> Result<Duration> {
     match alerts::secs(text).context("alert_interval")? {
         0 => bail!("alert_interval is at least 1s"),
         secs => Ok(Duration::from_secs(secs.unsigned_abs())),
+    }
+}
+
+fn parse_expire_after(text: &str) -> Result<i64> {
+    long_secs(text).context("store.expire_after")
+}
+
+/// A time such as `12h`, `30d` or `1y` in seconds.
+pub fn long_secs(text: &str) -> Result<i64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let scale = match &text[digits.len()..] {
+        "s" => 1,
+        "m" | "min" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        "w" => 7 * 86_400,
+        "y" => 365 * 86_400,
+        _ => 0,
+    };
+    let number = digits.parse::<i64>().ok().filter(|number| *number > 0);
+    match number.and_then(|number| number.checked_mul(scale)).filter(|secs| (1..=LONGEST_SECS).contains(secs)) {
+        Some(secs) => Ok(secs),
+        None => bail!("{text:?} is not a time such as 12h, 30d or 1y"),
     }
 }
 
@@ -168,6 +197,14 @@ mod tests {
         for bad in ["", "s", "10h", "0s", "99ms", "-1s", "NaN", "1e9", "inf"] {
             assert!(parse_interval(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn long_times_have_a_unit() {
+        let secs = |text: &str| long_secs(text).unwrap();
+        assert_eq!([secs("30d"), secs("1y"), secs("90s"), secs("1000y")], [2_592_000, 31_536_000, 90, LONGEST_SECS]);
+        let bad = ["", "d", "30", "0d", "-1d", "1.5h", "1001y", "9999999999999999999y"];
+        assert!(bad.iter().all(|text| long_secs(text).is_err()));
     }
 
     #[test]

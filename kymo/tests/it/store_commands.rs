@@ -173,8 +173,14 @@ fn series_end_by_age_and_by_name_after_a_dry_run() {
     assert_eq!(ended(&["expire", "--unwritten-for", "30d"]), Vec::<String>::new());
     assert_eq!(ended(&["delete", "a.*", "--dry-run"]), ["a.fresh", "a.week"]);
     assert_eq!(ended(&["delete", "a.w*"]), ["a.week"]);
+    for nothing in [&["delete", "a.w*"][..], &["delete", "a.w*", "--dry-run"]] {
+        let output = kymo(&[nothing, &["--data", text(&data)]].concat());
+        assert!(!output.status.success() && err(&output).contains("no series matches \"a.w*\""), "{}", err(&output));
+    }
     let stats: Value = serde_json::from_str(&done(&["stats", "--json", "--data", text(&data)])).expect("JSON");
     assert_eq!((&stats["series"], &stats["retentions"][0]["columns"]), (&Value::from(1), &Value::from(1)));
+    assert_eq!(stats["expired"]["series"], 1);
+    assert!(stats["expired"]["last"].as_i64().is_some_and(|last| last >= now));
     let points: u64 = stats["retentions"][0]["archives"][0]["points"].as_u64().expect("a number");
     assert_eq!(points, 3, "what has ended leaves the disk with its segments");
     assert!(done(&["stats", "--data", text(&data)]).contains("60s:1440"));
@@ -197,10 +203,21 @@ fn damage_is_found_and_named() {
     let output = kymo(&["check", "--data", text(&data)]);
     assert_eq!(output.status.code(), Some(1));
     assert!(out(&output).contains(text(&segment)) && out(&output).ends_with(" 1 damaged\n"), "{}", out(&output));
-    for nothing in ["check", "stats", "delete a.*"] {
-        let mut args: Vec<&str> = nothing.split(' ').collect();
-        args.extend(["--data", "/nowhere"]);
-        assert!(!kymo(&args).status.success());
+    let nowhere = folder.path().join("nowhere");
+    let target = folder.path().join("target");
+    let commands = [
+        vec!["check"],
+        vec!["stats"],
+        vec!["delete", "a.*"],
+        vec!["expire", "--unwritten-for", "30d"],
+        vec!["export", text(&target)],
+        vec!["backup", text(&target)],
+    ];
+    for command in commands {
+        let output = kymo(&[&command[..], &["--data", text(&nowhere)]].concat());
+        let told = err(&output);
+        assert!(!output.status.success() && told.contains("there is no store in "), "{command:?}: {told}");
+        assert!(!nowhere.exists() && !target.exists(), "{command:?} made something");
     }
     assert!(!kymo(&["expire", "--unwritten-for", "soon", "--data", text(&data)]).status.success());
     assert!(!kymo(&["import", "/nowhere", "--data", text(&data)]).status.success());

@@ -44,4 +44,6 @@ pub use ring::{Recovery, Ring};
 pub use rolled::Rolled;
 pub use row::Rows;
 pub use segment::{Draft, Key, Kind, Segment, Stretch};
-pub use store::{ArchiveStats, Exported, Import, Imported, RetentionStats, SlabOptions, SlabStore, SyncPolicy};
+pub use store::{
+    ArchiveStats, Expired, Exported, Import, Imported, RetentionStats, SlabOptions, SlabStore, SyncPolicy,
+};

@@ -56,6 +56,16 @@ impl Rolled {
         self.count == 0.0
     }
 
+    /// Whether its value was given, and does not come from finer ones.
+    pub(crate) fn is_given(&self) -> bool {
+        !is_gap(self.given)
+    }
+
+    /// Whether it is of at least half of the `points` finer slots.
+    pub(crate) fn is_of_most(&self, points: u32) -> bool {
+        2.0 * self.count >= f64::from(points)
+    }
+
     /// Takes one more value, later than those before; a gap is none.
     #[inline]
     pub fn add(&mut self, value: f64) {

@@ -3,6 +3,7 @@
 
 mod compact;
 mod ends;
+mod expiry;
 mod export;
 mod forget;
 mod import;
@@ -12,6 +13,7 @@ mod sketches;
 mod stats;
 mod write;
 
+pub use expiry::Expired;
 pub use export::Exported;
 pub use import::{Import, Imported};
 pub use stats::{ArchiveStats, RetentionStats};
@@ -36,6 +38,7 @@ use crate::sketch::{Percentile, SketchKind};
 use crate::store::{Fetched, FetchedSketches, Node, Point, SketchPoint, Store, WriteReport};
 use crate::time::{Timestamp, Window};
 use crate::whisper_store::StoreLimits;
+use expiry::Expiry;
 use forget::Forgetting;
 use moves::{Formers, Moves};
 use names_of::SchemaNames;
@@ -76,6 +79,8 @@ pub struct SlabOptions {
     pub late_points: usize,
     /// Bytes of all segments, beyond which the oldest are removed. `None`: retention alone says what goes.
     pub max_bytes: Option<u64>,
+    /// Seconds without a value after which a series ends. `None`: never by itself.
+    pub expire_after_secs: Option<i64>,
     /// Whose statistics find lists below sketches, beside the usual ones.
     pub percentiles: Vec<Percentile>,
 }
@@ -89,6 +94,7 @@ impl Default for SlabOptions {
             waiting_points: 1_000_000,
             late_points: 4_000_000,
             max_bytes: None,
+            expire_after_secs: None,
             percentiles: Vec::new(),
         }
     }
@@ -120,6 +126,7 @@ pub struct SlabStore {
     names: Mutex<SchemaNames>,
     quotas: Mutex<Quotas>,
     forgetting: Mutex<Forgetting>,
+    expiry: Expiry,
     /// Whether somebody was refused for want of room since there was room last.
     has_refused: AtomicBool,
     names_version: AtomicU64,
@@ -161,11 +168,7 @@ impl SlabStore {
         found.sketches().iter().for_each(|(id, family)| index.keep_sketches(*id, Some(*family)));
         found.show(&index, &root.join("names.fst"))?;
         let mut quotas = Quotas::new(options.quotas, options.creates_per_second, options.waiting_points);
-        if !quotas.is_unbounded() {
-            found.shown().iter().for_each(|id| {
-                index.with_name(*id, |name| quotas.count(name));
-            });
-        }
+        found.count_for(&mut quotas, &index);
         let (formers, imported) = found.into_formers();
         let store = SlabStore {
             root: root.to_owned(),
@@ -183,6 +186,7 @@ impl SlabStore {
             names: Mutex::new(SchemaNames::new(names, retentions, root, damage)),
             quotas: Mutex::new(quotas),
             forgetting: Mutex::default(),
+            expiry: Expiry::open(root, options.expire_after_secs)?,
             has_refused: AtomicBool::new(false),
             names_version: AtomicU64::new(0),
             synced_at: Mutex::new(Timestamp(0)),
@@ -234,7 +238,7 @@ impl SlabStore {
         let settings = self.rules.settings(name);
         let mut fetched = schema.fetch(key, settings.rollup, settings.x_files_factor, window, now)?;
         if let Some(fetched) = &mut fetched {
-            self.fill_from_formers(series, &settings, now, fetched)?;
+            self.fill_from_formers((series, &schema, key), &settings, now, fetched)?;
         }
         Ok(fetched)
     }
@@ -331,6 +335,8 @@ impl Store for SlabStore {
         }
         let moved = self.move_series(now);
         first_error = first_error.or(moved.inspect_err(|error| self.faults.note(error)).err());
+        let expired = self.expire_when_due(now);
+        first_error = first_error.or(expired.inspect_err(|error| self.faults.note(error)).err());
         let compacted = self.compact_names();
         first_error = first_error.or(compacted.inspect_err(|error| self.faults.note(error)).err());
         let fitted = self.fit_into_max_bytes();

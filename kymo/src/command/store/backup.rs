@@ -17,7 +17,7 @@ pub struct BackupArgs {
 }
 
 pub fn run(args: &BackupArgs) -> Result<ExitCode> {
-    let done = tsdb::slab::backup(&args.data.folder()?, &args.target)?;
+    let done = tsdb::slab::backup(&args.data.folder_of_store()?, &args.target)?;
     say(&format!("{} files, {} bytes, {} of them links", done.files, done.bytes, done.linked));
     Ok(ExitCode::SUCCESS)
 }

@@ -14,7 +14,7 @@ pub struct CheckArgs {
 }
 
 pub fn run(args: &CheckArgs) -> Result<ExitCode> {
-    tell(&args.data.folder()?)
+    tell(&args.data.folder_of_store()?)
 }
 
 /// Checks a store and prints what is found.

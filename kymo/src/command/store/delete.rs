@@ -2,7 +2,7 @@
 
 use super::{DataArgs, RulesArgs};
 use crate::clock;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -24,24 +24,31 @@ pub struct DeleteArgs {
 
 pub fn run(args: &DeleteArgs) -> Result<ExitCode> {
     let store = args.data.open(&RulesArgs::default())?;
-    let found = store.matching(&args.pattern)?;
-    end(&store, &found, args.dry_run)
+    let found = matching(&store, &args.pattern)?;
+    let names = found.iter().map(|(name, _)| name);
+    if args.dry_run {
+        return tell(names, "would end");
+    }
+    let series: Vec<SeriesId> = found.iter().map(|(_, series)| *series).collect();
+    store.remove(clock::now(), &series)?;
+    tell(names, "ended")
 }
 
-/// Prints the series, one a line, and ends them unless it is a dry run.
-pub fn end(store: &SlabStore, found: &[(Arc<str>, SeriesId)], is_dry: bool) -> Result<ExitCode> {
+/// The series that a pattern matches, at least one: whoever mistypes it wants to know.
+pub fn matching(store: &SlabStore, pattern: &str) -> Result<Vec<(Arc<str>, SeriesId)>> {
+    let found = store.matching(pattern)?;
+    ensure!(!found.is_empty(), "no series matches {pattern:?}");
+    Ok(found)
+}
+
+/// Prints the names, one a line, and how many there are.
+pub fn tell<'a>(names: impl ExactSizeIterator<Item = &'a Arc<str>>, what: &str) -> Result<ExitCode> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    for (name, _) in found {
+    let count = names.len();
+    for name in names {
         writeln!(out, "{name}")?;
     }
     out.flush()?;
-    let count = found.len();
-    if is_dry {
-        eprintln!("{count} series would end");
-        return Ok(ExitCode::SUCCESS);
-    }
-    let series: Vec<SeriesId> = found.iter().map(|(_, series)| *series).collect();
-    let ended = store.remove(clock::now(), &series)?;
-    eprintln!("{ended} series ended");
+    eprintln!("{count} series {what}");
     Ok(ExitCode::SUCCESS)
 }

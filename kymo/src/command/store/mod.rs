@@ -100,6 +100,14 @@ impl DataArgs {
         Ok(own_store(&self.settings(&RulesArgs::default())?.data))
     }
 
+    /// The folder of a store that is there already.
+    fn folder_of_store(&self) -> Result<PathBuf> {
+        let folder = self.folder()?;
+        std::fs::metadata(folder.join("names.log"))
+            .with_context(|| format!("there is no store in {}", folder.display()))?;
+        Ok(folder)
+    }
+
     /// The rules that `serve` would follow.
     fn rules(&self, rules: &RulesArgs) -> Result<Rules> {
         let settings = self.settings(rules)?;
@@ -108,10 +116,8 @@ impl DataArgs {
 
     /// Opens the store, which is there already.
     fn open(&self, rules: &RulesArgs) -> Result<SlabStore> {
-        let folder = self.folder()?;
         // Opening makes what is not there, which nobody wants here.
-        let names = folder.join("names.log");
-        std::fs::metadata(&names).with_context(|| format!("there is no store in {}", folder.display()))?;
+        self.folder_of_store()?;
         self.open_or_make(rules)
     }
 

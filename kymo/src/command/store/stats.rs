@@ -6,7 +6,7 @@ use clap::Args;
 use jiff::Timestamp as Moment;
 use serde::Serialize;
 use std::process::ExitCode;
-use tsdb::{Archive, RetentionStats};
+use tsdb::{Archive, Expired, RetentionStats};
 
 /// What `stats` takes.
 #[derive(Args, Debug)]
@@ -21,7 +21,14 @@ pub struct StatsArgs {
 #[derive(Serialize)]
 struct Told {
     series: u64,
+    expired: ExpiredTold,
     retentions: Vec<RetentionTold>,
+}
+
+#[derive(Serialize)]
+struct ExpiredTold {
+    series: u64,
+    last: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -50,7 +57,9 @@ struct ArchiveTold {
 pub fn run(args: &StatsArgs) -> Result<ExitCode> {
     let store = args.data.open(&RulesArgs::default())?;
     let retentions = store.stats()?.iter().map(RetentionTold::of).collect();
-    let told = Told { series: store.shown_count(), retentions };
+    let Expired { series, last } = store.expired();
+    let expired = ExpiredTold { series, last: last.map(|last| last.0) };
+    let told = Told { series: store.shown_count(), expired, retentions };
     if args.json {
         say(&serde_json::to_string_pretty(&told)?);
     } else {
@@ -91,6 +100,9 @@ impl RetentionTold {
 impl Told {
     fn print(&self) {
         say(&format!("{} series", self.series));
+        if let Some(last) = self.expired.last {
+            say(&format!("{} expired, the last {}", self.expired.series, moment(last)));
+        }
         for retention in &self.retentions {
             say(&format!("\n{}", retention.retention));
             say(&format!("  columns      {}", retention.columns));

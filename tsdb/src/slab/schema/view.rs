@@ -55,22 +55,62 @@ impl Schema {
             return Ok(None);
         }
         let spans = &self.spans[archive];
-        let mut values = Vec::new();
-        for _ in 0..ATTEMPTS {
-            let view = self.view(key, start, end);
-            values = if archive == 0 {
-                view.values(start, slots)?
-            } else {
-                let rolled = view.rolled(archive, start, slots, wanted(rollup))?;
-                rolled.iter().map(|rolled| rolled.value(rollup, x_files_factor, spans.points)).collect()
-            };
-            // What was sealed meanwhile may have left the ring before it was read there.
-            if self.state().sealed[0].sealed_end == view.sealed[0].sealed_end {
-                break;
+        let values = self.read(key, (start, end), |view| {
+            if archive == 0 {
+                return view.values(start, slots);
             }
-        }
-        self.report_torn_pages();
+            let rolled = view.rolled(archive, start, slots, wanted(rollup))?;
+            Ok(rolled.iter().map(|rolled| rolled.value(rollup, x_files_factor, spans.points)).collect())
+        })?;
         Ok(Some(Fetched { start, end, step: spans.step, values }))
+    }
+
+    /// What this holds of a series in the slots of an archive, of the finest one each value alone.
+    ///
+    /// # Errors
+    /// The system's. What is damaged is reported and reads as gaps.
+    pub fn rolled_slots(
+        &self,
+        key: Key,
+        archive: usize,
+        first: Timestamp,
+        slots: usize,
+        rollup: Rollup,
+    ) -> Result<Vec<Rolled>, Error> {
+        let end = first + slots as i64 * i64::from(self.spans[archive].step.secs());
+        self.read(key, (first, end), |view| {
+            if archive == 0 {
+                Ok(view.values(first, slots)?.into_iter().map(|value| Rolled::given(value, 1)).collect())
+            } else {
+                view.rolled(archive, first, slots, wanted(rollup))
+            }
+        })
+    }
+
+    /// The stretches of every archive.
+    pub fn spans(&self) -> &[Spans] {
+        &self.spans
+    }
+
+    /// Reads a series of a range of time, anew where a stretch was sealed meanwhile: what that is of may have left the ring
+    /// before it was read there.
+    fn read<T>(
+        &self,
+        key: Key,
+        (first, end): (Timestamp, Timestamp),
+        read: impl Fn(&View<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut attempts = ATTEMPTS;
+        let found = loop {
+            let view = self.view(key, first, end);
+            let found = read(&view)?;
+            attempts -= 1;
+            if attempts == 0 || self.state().sealed[0].sealed_end == view.sealed[0].sealed_end {
+                break found;
+            }
+        };
+        self.report_torn_pages();
+        Ok(found)
     }
 
     /// Begins to read what segments hold of a series in a window, of the archive that [`Schema::fetch`] would take.

@@ -14,6 +14,8 @@ type Written = HashMap<u16, HashSet<Key>>;
 
 /// How long before a look at all series a value may have been given a date, and still have come after that look.
 const DATED_BACK_SECS: i64 = 600;
+/// Series that are looked at together, while no place changes.
+const LOOKED_AT: u32 = 4096;
 
 impl SlabStore {
     /// Ends series: their values are gone for readers at once, and from the disk as segments are merged or expire. A point
@@ -22,17 +24,21 @@ impl SlabStore {
     /// # Errors
     /// The disk is full, or the system refuses; then none has ended, neither here nor for whoever opens the store again.
     pub fn remove(&self, now: Timestamp, series: &[SeriesId]) -> Result<u64, Error> {
-        self.end(now, series, &|| Ok(Written::new()))
+        Ok(self.end(now, series, &|| Ok(Written::new()))?.len() as u64)
     }
 
     /// Ends the series that nothing was written to since `cutoff`, as [`SlabStore::unwritten_since`] has them, but for those
-    /// that something is written to meanwhile. Answers how many there were.
+    /// that something is written to meanwhile. Answers their names.
     ///
     /// # Errors
     /// What is kept is damaged, the disk is full, or the system refuses; then none has ended.
-    pub fn expire(&self, now: Timestamp, cutoff: Timestamp) -> Result<u64, Error> {
-        let unwritten: Vec<SeriesId> = self.unwritten_since(cutoff)?.into_iter().map(|(_, series)| series).collect();
-        if unwritten.is_empty() { Ok(0) } else { self.end_unwritten(now, cutoff, &unwritten) }
+    pub fn expire(&self, now: Timestamp, cutoff: Timestamp) -> Result<Vec<Arc<str>>, Error> {
+        let mut unwritten = self.unwritten_since(cutoff)?;
+        if !unwritten.is_empty() {
+            let ended = self.end_unwritten(now, cutoff, &unwritten)?;
+            unwritten.retain(|(_, series)| ended.contains(series));
+        }
+        Ok(unwritten.into_iter().map(|(name, _)| name).collect())
     }
 
     /// Ends series that nothing was written to since `cutoff`, but for those that something has come to since that was found.
@@ -40,25 +46,31 @@ impl SlabStore {
         &self,
         now: Timestamp,
         cutoff: Timestamp,
-        unwritten: &[SeriesId],
-    ) -> Result<u64, Error> {
+        unwritten: &[(Arc<str>, SeriesId)],
+    ) -> Result<HashSet<SeriesId>, Error> {
         let looked_at = cutoff.max(now - DATED_BACK_SECS);
         let meanwhile = || -> Result<Written, Error> {
             let schemas = (0..).zip(self.schemas());
             schemas.map(|(number, schema)| Ok((number, schema.written_meanwhile(cutoff, looked_at)?))).collect()
         };
-        let ended = self.end(now, unwritten, &meanwhile)?;
-        self.counters.series_expired.add(ended);
-        Ok(ended)
+        let series: Vec<SeriesId> = unwritten.iter().map(|(_, series)| *series).collect();
+        let ended = self.end(now, &series, &meanwhile)?;
+        if !ended.is_empty() {
+            let count = ended.len() as u64;
+            self.counters.series_expired.add(count);
+            // They have ended all the same.
+            let _ = self.expiry.count(&self.root, count, now).inspect_err(|error| self.faults.note(error));
+        }
+        Ok(ended.into_iter().map(|(series, _)| series).collect())
     }
 
-    /// Ends series, but for those that `written` names when nobody can write to them any more.
+    /// Ends series, but for those that `written` names when nobody can write to them any more. Answers where the others lay.
     fn end(
         &self,
         now: Timestamp,
         series: &[SeriesId],
         written: &dyn Fn() -> Result<Written, Error>,
-    ) -> Result<u64, Error> {
+    ) -> Result<Vec<(SeriesId, Place)>, Error> {
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         // First out of the writers' sight: whoever writes from now on waits for the names, and begins a new series.
         let ending = self.places.take(series);
@@ -86,7 +98,7 @@ impl SlabStore {
             return Err(error);
         }
         self.let_go(now, &ending);
-        Ok(ending.len() as u64)
+        Ok(ending)
     }
 
     /// Forgets what series that have ended in the log had.
@@ -122,17 +134,19 @@ impl SlabStore {
         for (number, schema) in (0..).zip(self.schemas()) {
             written.insert(number, schema.written_since(cutoff)?);
         }
-        let formers = self.formers.read().unwrap_or_else(PoisonError::into_inner);
-        let places = self.places.look();
+        let is_written =
+            |place: Place| written.get(&place.schema).is_some_and(|keys: &HashSet<Key>| keys.contains(&place.key()));
         let mut unwritten = Vec::new();
-        for series in (0..self.index.len() as u32).map(SeriesId) {
-            let Some(place) = places.of(series) else { continue };
-            let former = formers.get(&series).into_iter().flatten().map(|former| former.place);
-            let is_written = |place: Place| {
-                written.get(&place.schema).is_some_and(|keys: &HashSet<Key>| keys.contains(&place.key()))
-            };
-            if !std::iter::once(place).chain(former).any(is_written) {
-                unwritten.extend(self.index.name(series).map(|name| (name, series)));
+        for first in (0..self.index.len() as u32).step_by(LOOKED_AT as usize) {
+            let formers = self.formers.read().unwrap_or_else(PoisonError::into_inner);
+            let places = self.places.look();
+            let last = first.saturating_add(LOOKED_AT).min(self.index.len() as u32);
+            for series in (first..last).map(SeriesId) {
+                let Some(place) = places.of(series) else { continue };
+                let former = formers.get(&series).into_iter().flatten().map(|former| former.place);
+                if !std::iter::once(place).chain(former).any(is_written) {
+                    unwritten.extend(self.index.name(series).map(|name| (name, series)));
+                }
             }
         }
         unwritten.sort();

@@ -60,7 +60,7 @@ impl SlabStore {
                 continue;
             };
             let mut fetched = schema.whole(key, archive, newest, (rollup, x_files_factor))?;
-            self.fill_from_formers(series, &settings, newest, &mut fetched)?;
+            self.fill_from_formers((series, &schema, key), &settings, newest, &mut fetched)?;
             let times = (0..).map(|i| fetched.start + i * i64::from(fetched.step.secs()));
             let mut values: Vec<_> = times.zip(fetched.values).filter(|(_, value)| !is_gap(*value)).collect();
             fit(&mut values, schema.retention.archives()[archive]);

@@ -7,7 +7,9 @@ use crate::error::Error;
 use crate::gap::{GAP, is_gap};
 use crate::rollup::Rollup;
 use crate::schema::Settings;
+use crate::slab::rolled::Rolled;
 use crate::slab::schema::Schema;
+use crate::slab::segment::Key;
 use crate::store::Fetched;
 use crate::time::{Timestamp, Window};
 use std::collections::HashMap;
@@ -107,20 +109,90 @@ impl SlabStore {
         });
     }
 
-    /// Fills the gaps of what was fetched with what lies in the series' former places.
+    /// Fills what was fetched of a place with what lies in the series' former places. What came late for the time before a
+    /// move lies in the new place, and stands for its own slots alone: a coarser slot is computed of both.
     pub(super) fn fill_from_formers(
         &self,
-        series: SeriesId,
+        (series, schema, key): (SeriesId, &Schema, Key),
         settings: &Settings<'_>,
         now: Timestamp,
         fetched: &mut Fetched,
     ) -> Result<(), Error> {
         let formers = self.formers.read().unwrap_or_else(PoisonError::into_inner).get(&series).cloned();
-        for former in formers.into_iter().flatten().rev() {
-            let Some(schema) = self.schema(former.place.schema) else { continue };
-            fill(fetched, &schema, former, settings, now)?;
+        let Some(formers) = formers else { return Ok(()) };
+        let layers = Layers { store: self, schema, key, formers: &formers, settings, now };
+        if let Some(archive) = schema.spans().iter().skip(1).position(|spans| spans.step == fetched.step) {
+            layers.mix(archive + 1, fetched)?;
+        }
+        layers.fill(fetched)
+    }
+}
+
+/// A series' place, and beneath it those that it has left.
+struct Layers<'a> {
+    store: &'a SlabStore,
+    schema: &'a Schema,
+    key: Key,
+    formers: &'a [Former],
+    settings: &'a Settings<'a>,
+    now: Timestamp,
+}
+
+impl Layers<'_> {
+    /// Fills gaps with what lies in the former places.
+    fn fill(&self, fetched: &mut Fetched) -> Result<(), Error> {
+        for former in self.formers.iter().rev() {
+            let Some(schema) = self.store.schema(former.place.schema) else { continue };
+            fill(fetched, &schema, *former, self.settings, self.now)?;
         }
         Ok(())
+    }
+
+    /// Computes the slots of a coarser archive that hold something late of both places, from the finest archive that reaches
+    /// back to them.
+    fn mix(&self, archive: usize, fetched: &mut Fetched) -> Result<(), Error> {
+        let (rollup, factor) = (self.settings.rollup, self.settings.x_files_factor);
+        let (spans, step) = (self.schema.spans(), i64::from(fetched.step.secs()));
+        let until = self.formers.iter().map(|former| former.until).max().unwrap_or(fetched.start);
+        let before = usize::try_from((until - fetched.start + step - 1) / step).unwrap_or(0).min(fetched.values.len());
+        let own = self.schema.rolled_slots(self.key, archive, fetched.start, before, rollup)?;
+        let finest = |i: usize| {
+            let age = self.now - (fetched.start + i as i64 * step);
+            spans[..archive].iter().position(|spans| spans.kept_secs >= age).unwrap_or(archive)
+        };
+        let is_late = |i: &usize| !own[*i].is_none() && !own[*i].is_given();
+        let mut i = 0;
+        while i < before {
+            let from = finest(i);
+            let run = (i..before).take_while(|i| is_late(i) && finest(*i) == from).count();
+            if run > 0 {
+                let ratio = (spans[archive].step.secs() / spans[from].step.secs()) as usize;
+                let parts = self.both(from, fetched.start + i as i64 * step, run * ratio)?;
+                for (value, parts) in fetched.values[i..i + run].iter_mut().zip(parts.chunks_exact(ratio)) {
+                    let mut rolled = Rolled::NONE;
+                    parts.iter().for_each(|part| rolled.merge(part));
+                    *value = rolled.value(rollup, factor, spans[archive].points);
+                }
+            }
+            i += run.max(1);
+        }
+        Ok(())
+    }
+
+    /// Slots of an archive: the new place's over what lies beneath. Of a coarser one nobody knows any more which finer slots
+    /// each is of, so that whichever is of most of them stands.
+    fn both(&self, archive: usize, first: Timestamp, slots: usize) -> Result<Vec<Rolled>, Error> {
+        let spans = self.schema.spans()[archive];
+        let own = self.schema.rolled_slots(self.key, archive, first, slots, self.settings.rollup)?;
+        let end = first + slots as i64 * i64::from(spans.step.secs());
+        let mut beneath = Fetched { start: first, end, step: spans.step, values: vec![GAP; slots] };
+        self.fill(&mut beneath)?;
+        let stands = |own: &Rolled| !own.is_none() && (own.is_given() || own.is_of_most(spans.points));
+        let pairs = own.into_iter().zip(beneath.values);
+        let over = |(own, beneath): (Rolled, f64)| {
+            if stands(&own) || is_gap(beneath) { own } else { Rolled::given(beneath, spans.points) }
+        };
+        Ok(pairs.map(over).collect())
     }
 }
 

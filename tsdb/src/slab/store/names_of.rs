@@ -1,7 +1,7 @@
 //! From the log of names to open schemas, and new names into the log.
 
 use super::moves::{Former, Formers};
-use super::{Event, Faults, Key, Name, Names, Place, Places, Schema, schema};
+use super::{Event, Faults, Key, Name, Names, Place, Places, Quotas, Schema, schema};
 use crate::catalogue::SeriesId;
 use crate::error::Error;
 use crate::index::Index;
@@ -250,6 +250,15 @@ impl Found {
     /// The series that have not ended.
     pub fn shown(&self) -> Vec<SeriesId> {
         (0..).zip(&self.series).filter(|(_, (_, is_made))| *is_made).map(|(id, _)| SeriesId(id)).collect()
+    }
+
+    /// Counts the series that have not ended, where there is a bound on any.
+    pub fn count_for(&self, quotas: &mut Quotas, index: &Index) {
+        if !quotas.is_unbounded() {
+            self.shown().iter().for_each(|id| {
+                index.with_name(*id, |name| quotas.count(name));
+            });
+        }
     }
 
     /// Shows the series that are there, most of them as the last checkpoint has them.

@@ -170,10 +170,8 @@ impl SlabStore {
                     slots.start = slots.start - earlier as i64 * step;
                     slots.stored.splice(..0, vec![None; earlier]);
                 }
-                for former in formers.iter().flatten().rev() {
-                    if let Some(schema) = self.schema(former.place.schema) {
-                        fill(&mut slots, &schema, *former, end)?;
-                    }
+                if let Some(formers) = &formers {
+                    self.fill_slots((&located.schema, located.key), formers, &mut slots, end)?;
                 }
                 let value = |stored: &Vec<u8>| located.leaf.value(&Sketch::decode(stored)?, step as f64);
                 let at = |slot: usize| slots.start + slot as i64 * step;
@@ -199,12 +197,58 @@ impl SlabStore {
     ) -> Result<Option<Slots>, Error> {
         let Some(mut slots) = schema.fetch_sketches(key, window, now)? else { return Ok(None) };
         let formers = self.formers.read().unwrap_or_else(PoisonError::into_inner).get(&series).cloned();
-        for former in formers.into_iter().flatten().rev() {
-            if let Some(schema) = self.schema(former.place.schema) {
-                fill(&mut slots, &schema, former, now)?;
-            }
+        if let Some(formers) = formers {
+            self.fill_slots((schema, key), &formers, &mut slots, now)?;
         }
         Ok(Some(slots))
+    }
+
+    /// Fills slots with what lies in the places that their series has left. What came late for the time before a move stands for
+    /// its own slots alone: a coarser one is merged of both places, from the finest archive that reaches back to it.
+    fn fill_slots(
+        &self,
+        (schema, key): (&Schema, Key),
+        formers: &[Former],
+        slots: &mut Slots,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let step = i64::from(slots.step.secs());
+        let until = formers.iter().map(|former| former.until).max().unwrap_or(slots.start);
+        let finer: Vec<_> = schema.spans().iter().take_while(|spans| spans.step < slots.step).collect();
+        let at = |start: Timestamp, i: usize| start + i as i64 * step;
+        let reach = |at: Timestamp| finer.iter().position(|finer| finer.kept_secs > now - at);
+        let mut i = 0;
+        while i < slots.stored.len() && at(slots.start, i) < until {
+            let first = at(slots.start, i);
+            let from = reach(first);
+            let is_alike = |i: &usize| {
+                let at = at(slots.start, *i);
+                slots.stored[*i].is_some() && at < until && reach(at) == from
+            };
+            let run = (i..slots.stored.len()).take_while(is_alike).count();
+            let window = Window { from: first - 1, until: first + run as i64 * step - 1 };
+            if run > 0
+                && from.is_some()
+                && let Some(mut both) = schema.fetch_sketches(key, window, now)?
+            {
+                self.fill_gaps(formers, &mut both, now)?;
+                let parts = in_steps(both, first, step, run);
+                for (slot, part) in slots.stored[i..i + run].iter_mut().zip(parts) {
+                    *slot = merge_stored(part.iter().map(Vec::as_slice));
+                }
+            }
+            i += run.max(1);
+        }
+        self.fill_gaps(formers, slots, now)
+    }
+
+    fn fill_gaps(&self, formers: &[Former], slots: &mut Slots, now: Timestamp) -> Result<(), Error> {
+        for former in formers.iter().rev() {
+            if let Some(schema) = self.schema(former.place.schema) {
+                fill(slots, &schema, *former, now)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -216,17 +260,21 @@ fn fill(slots: &mut Slots, schema: &Schema, former: Former, now: Timestamp) -> R
     }
     let window = Window { from: slots.start - 1, until: until - 1 };
     let Some(old) = schema.fetch_sketches(former.place.key(), window, now)? else { return Ok(()) };
-    let (step, old_step) = (i64::from(slots.step.secs()), i64::from(old.step.secs()));
-    let mut parts: Vec<Vec<Vec<u8>>> = vec![Vec::new(); slots.stored.len()];
-    for (i, stored) in old.stored.into_iter().enumerate() {
-        // Of a coarser step: it stands in the first of the slots that it covers.
-        let slot = (old.start + i as i64 * old_step - slots.start).div_euclid(step);
-        if let Some(part) = usize::try_from(slot).ok().and_then(|slot| parts.get_mut(slot)) {
-            part.extend(stored);
-        }
-    }
+    let parts = in_steps(old, slots.start, i64::from(slots.step.secs()), slots.stored.len());
     for (slot, part) in slots.stored.iter_mut().zip(parts).filter(|(slot, _)| slot.is_none()) {
         *slot = merge_stored(part.iter().map(Vec::as_slice));
     }
     Ok(())
+}
+
+/// The sketches of each of so many longer steps. One of a still longer step stands in the first of those that it covers.
+fn in_steps(finer: Slots, start: Timestamp, step: i64, steps: usize) -> Vec<Vec<Vec<u8>>> {
+    let mut parts: Vec<Vec<Vec<u8>>> = vec![Vec::new(); steps];
+    for (i, stored) in finer.stored.into_iter().enumerate() {
+        let slot = (finer.start + i as i64 * i64::from(finer.step.secs()) - start).div_euclid(step);
+        if let Some(part) = usize::try_from(slot).ok().and_then(|slot| parts.get_mut(slot)) {
+            part.extend(stored);
+        }
+    }
+    parts
 }

@@ -185,16 +185,54 @@ fn what_nothing_was_written_to_expires_unless_something_comes_meanwhile() {
     };
     assert_eq!(named(&store), ["a.late", "a.old"]);
     // As whoever writes while the segments are looked through.
-    let unwritten: Vec<SeriesId> =
-        store.unwritten_since(cutoff).expect("looked at").into_iter().map(|(_, series)| series).collect();
+    let unwritten = store.unwritten_since(cutoff).expect("looked at");
     store.write(Timestamp(NOW), &[point(&store, "a.late", NOW - 1800, 2.0)]);
-    assert_eq!(store.end_unwritten(Timestamp(NOW), cutoff, &unwritten).expect("ended"), 1);
+    assert_eq!(store.end_unwritten(Timestamp(NOW), cutoff, &unwritten).expect("ended").len(), 1);
     assert_eq!(store.leaves().expect("listed"), ["a.late", "a.new"]);
     assert_eq!((store.counters().of("series_expired"), last(&store, "a.late", NOW - 1800)), (1, Some(2.0)));
-    assert_eq!(store.expire(Timestamp(NOW), cutoff).expect("expired"), 0);
+    assert!(store.expire(Timestamp(NOW), cutoff).expect("expired").is_empty());
     store.commit(Timestamp(NOW)).expect("committed");
     drop(store);
-    assert_eq!(open(folder.path(), SlabOptions::default()).leaves().expect("listed"), ["a.late", "a.new"]);
+    let store = open(folder.path(), SlabOptions::default());
+    assert_eq!(store.leaves().expect("listed"), ["a.late", "a.new"]);
+    assert_eq!(store.expired(), Expired { series: 1, last: Some(Timestamp(NOW)) });
+}
+
+/// The first look is an hour after the opening, so that whoever writes has time to come back; then one every hour.
+#[test]
+fn series_expire_by_themselves_once_an_hour() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let day = 86_400;
+    let half = day / 2;
+    let options = || SlabOptions { expire_after_secs: Some(half), ..SlabOptions::default() };
+    let store = open(folder.path(), SlabOptions::default());
+    let names = ["a.old", "a.back", "a.new"];
+    let points = |now: i64| names.map(|name| point(&store, name, now, 1.0));
+    store.write(Timestamp(NOW), &points(NOW));
+    store.commit(Timestamp(NOW)).expect("committed");
+    let now = NOW + 2 * day;
+    store.upkeep(Timestamp(now)).expect("upkeep");
+    store.upkeep(Timestamp(now + 7200)).expect("upkeep");
+    assert_eq!(store.leaves().expect("listed").len(), 3, "by default nothing does");
+    drop(store);
+    let store = open(folder.path(), options());
+    let upkeep = |after: i64| {
+        store.upkeep(Timestamp(now + after)).expect("upkeep");
+        store.leaves().expect("listed").join(" ")
+    };
+    assert_eq!(upkeep(0), "a.back a.new a.old");
+    assert_eq!(upkeep(3599), "a.back a.new a.old");
+    store.write(Timestamp(now + 3599), &[point(&store, "a.back", now + 3599, 2.0)]);
+    store.write(Timestamp(now + 3599), &[point(&store, "a.new", now + 4000 - half, 2.0)]);
+    assert_eq!(upkeep(3600), "a.back a.new", "one of them was written to late");
+    assert_eq!(upkeep(5400), "a.back a.new", "nobody looks");
+    assert_eq!(upkeep(7200), "a.back");
+    // A clock that is set back by a day does not put the next look off by a day.
+    assert_eq!(upkeep(-day), "a.back");
+    assert_eq!((upkeep(day + 4000), upkeep(day + 7600)), ("".to_owned(), "".to_owned()));
+    assert_eq!(store.counters().of("series_expired"), 3);
+    drop(store);
+    assert_eq!(open(folder.path(), options()).expired().series, 3);
 }
 
 #[test]
@@ -309,4 +347,112 @@ fn late_points_of_many_slots_that_the_ring_holds_are_written_into_their_rows() {
     assert!(store.recent_errors().is_empty(), "{:?}", store.recent_errors());
     drop(store);
     check(&open(folder.path(), SlabOptions::default()));
+}
+
+/// What is late for the time before a move lies in the new place alone. It must not hide the rest of the coarser slot, as long
+/// as the finest archive reaches back and after that, wherever it lies: in memory, in a segment, or sealed into coarser ones.
+#[test]
+fn a_late_value_of_a_moved_series_stands_for_its_own_slot_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let begun = NOW - NOW % 3600;
+    let fill = |store: &SlabStore, from: i64, until: i64| {
+        for now in (from..until).step_by(10) {
+            store.write(Timestamp(now), &[point(store, "a.b", now, 6.0)]);
+            store.commit(Timestamp(now)).expect("committed");
+        }
+        store.upkeep(Timestamp(until)).expect("upkeep");
+    };
+    fill(&with(folder.path(), "10s:1d,60s:4d"), begun, begun + 3500);
+    let store = with(folder.path(), "10s:2h,60s:1d,600s:7d");
+    store.upkeep(Timestamp(begun + 3500)).expect("upkeep");
+    store.upkeep(Timestamp(begun + 3600)).expect("upkeep");
+    assert_eq!(store.archives("a.b").expect("read").expect("there").len(), 3);
+    // One value over another, one into a gap, before the move.
+    let late = [point(&store, "a.b", begun + 1210, 66.0), point(&store, "a.b", begun + 3500, 36.0)];
+    assert_eq!(store.write(Timestamp(begun + 3610), &late).written, 2);
+    store.commit(Timestamp(begun + 3610)).expect("committed");
+    // A window that begins earlier is answered from a coarser archive.
+    let check = |store: &SlabStore, now: i64, (before, step): (i64, u32)| {
+        let window = Window { from: Timestamp(begun - before - 1), until: Timestamp(begun + 3599) };
+        let fetched = store.fetch("a.b", window, Timestamp(begun + now)).expect("fetched").expect("there");
+        let earlier = usize::try_from((begun - fetched.start.0) / i64::from(step)).expect("in time");
+        assert_eq!((fetched.step.secs(), fetched.values.len() - earlier), (step, 3600 / step as usize));
+        let value = |at: i64| match at {
+            1210 => Some(66.0),
+            3500 => Some(36.0),
+            _ => (at < 3500).then_some(6.0),
+        };
+        for (i, found) in (0..).zip(&fetched.values[earlier..]) {
+            let slots = (i * i64::from(step)..(i + 1) * i64::from(step)).step_by(10);
+            let known: Vec<f64> = slots.filter_map(value).collect();
+            let mean = known.iter().sum::<f64>() / known.len() as f64;
+            let wanted = if known.is_empty() { crate::gap::GAP } else { mean };
+            let is_alike = (found - wanted).abs() < 1e-9 || found.is_nan() && wanted.is_nan();
+            assert!(is_alike, "{now}: {found} in {i} of {step}, not {wanted}");
+        }
+    };
+    let archives = [(0, 10), (12_000, 60), (90_000, 600)];
+    for now in [3620, 5000, 7000] {
+        archives.iter().for_each(|archive| check(&store, now, *archive));
+        store.upkeep(Timestamp(begun + now)).expect("upkeep");
+    }
+    drop(store);
+    let store = with(folder.path(), "10s:2h,60s:1d,600s:7d");
+    archives.iter().for_each(|archive| check(&store, 7100, *archive));
+    // The finest archive does not reach back any more: the old place knows most of each slot.
+    fill(&store, begun + 12_000, begun + 12_100);
+    let window = Window { from: Timestamp(begun - 1), until: Timestamp(begun + 3599) };
+    let fetched = store.fetch("a.b", window, Timestamp(begun + 12_100)).expect("fetched").expect("there");
+    assert_eq!((fetched.step.secs(), fetched.values[0], fetched.values[20]), (60, 6.0, 6.0));
+    assert_eq!(fetched.values.iter().filter(|value| crate::is_gap(**value)).count(), 1, "the last minute");
+    let far = store.fetch("a.b", window, Timestamp(begun + 100_000)).expect("fetched").expect("there");
+    assert_eq!((far.step.secs(), far.values.len()), (600, 6));
+    assert!(far.values.iter().all(|value| (6.0..=7.0).contains(value)), "{:?}", far.values);
+}
+
+/// The same of sketches: those of a coarser slot are merged of both places.
+#[test]
+fn a_late_sketch_of_a_moved_series_stands_for_its_own_slot_alone() {
+    use crate::sketch::{Accuracy, BinLimit, DdSketch, Sketch};
+    use crate::store::SketchPoint;
+    let folder = tempfile::tempdir().expect("a folder");
+    let begun = NOW - NOW % 3600;
+    let put = |store: &SlabStore, now: i64, at: i64, samples: u32| {
+        let mut sketch = DdSketch::new(Accuracy::from_ratio(0.01).expect("valid"), BinLimit::DEFAULT);
+        (0..samples).for_each(|_| assert!(sketch.insert(1.0, 1.0)));
+        let series = store.resolve("t.a").expect("a name");
+        let sketch = &Sketch::Dd(sketch);
+        let report = store.write_sketches(Timestamp(now), &[SketchPoint { series, at: Timestamp(at), sketch }]);
+        assert_eq!(report.written, 1);
+        store.commit(Timestamp(now)).expect("committed");
+    };
+    let store = with(folder.path(), "10s:1d,60s:4d");
+    (begun..begun + 3000).step_by(10).for_each(|now| put(&store, now, now, 2));
+    drop(store);
+    let store = with(folder.path(), "10s:2h,60s:1d,600s:7d");
+    store.upkeep(Timestamp(begun + 3500)).expect("upkeep");
+    store.upkeep(Timestamp(begun + 3600)).expect("upkeep");
+    put(&store, begun + 3610, begun + 610, 7);
+    put(&store, begun + 3620, begun + 3010, 5);
+    for now in [3620, 5000, 7000] {
+        for (before, step) in [(0, 10), (12_000, 60), (90_000, 600)] {
+            let window = Window { from: Timestamp(begun - before - 1), until: Timestamp(begun + 3599) };
+            let fetched = store.fetch("t.a.count", window, Timestamp(begun + now)).expect("fetched").expect("there");
+            let earlier = usize::try_from((begun - fetched.start.0) / step).expect("in time");
+            for (i, found) in (0..).zip(&fetched.values[earlier..]) {
+                let samples = (i * step..(i + 1) * step).step_by(10).map(|at| match at {
+                    610 => 7.0,
+                    3010 => 5.0,
+                    _ if at < 3000 => 2.0,
+                    _ => 0.0,
+                });
+                assert_eq!(
+                    if crate::is_gap(*found) { 0.0 } else { *found },
+                    samples.sum::<f64>(),
+                    "{now}: {i} of {step}"
+                );
+            }
+        }
+        store.upkeep(Timestamp(begun + now)).expect("upkeep");
+    }
 }
