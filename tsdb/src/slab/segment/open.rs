@@ -8,7 +8,7 @@ use crate::slab::disk::{Disk, FileDisk};
 use crate::slab::layout::{self, PAGE, WORD};
 use crate::slab::words::Words;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// A longer chunk is read when its time comes.
 const MOST_PREFETCHED: usize = 1 << 20;
@@ -23,6 +23,9 @@ pub struct Segment {
     index_at: u64,
     /// Of each page of the index the first key.
     pub(super) fences: Vec<u64>,
+    /// The page of the index that was looked at last, for whoever asks for neighbours. Locked while it is looked at; who finds it
+    /// taken reads for himself.
+    last_page: Mutex<Option<(usize, Box<[u8; PAGE]>)>>,
 }
 
 impl Segment {
@@ -45,8 +48,16 @@ impl Segment {
             return Err(Error::corrupt(path, "it was cut short"));
         }
         let Header { stretch, kind, entries, index_at, .. } = header;
-        let mut segment =
-            Segment { path: path.to_owned(), words, stretch, kind, entries, index_at, fences: Vec::new() };
+        let mut segment = Segment {
+            path: path.to_owned(),
+            words,
+            stretch,
+            kind,
+            entries,
+            index_at,
+            fences: Vec::new(),
+            last_page: Mutex::default(),
+        };
         let mut fences = Vec::new();
         segment.bytes(index_at + (pages * PAGE) as u64, pages * WORD, &mut fences)?;
         if crc32c::crc32c(&fences) != header.fences_crc {
@@ -202,8 +213,22 @@ impl Segment {
         let Some(page) = self.fences.partition_point(|fence| *fence <= key.order()).checked_sub(1) else {
             return Ok(None);
         };
-        let bytes = self.index_page(page)?;
-        Ok(self.entries_of(page, &bytes).find(|entry| entry.key == key))
+        let Ok(mut last) = self.last_page.try_lock() else {
+            return Ok(self.entry_on(page, &self.index_page(page)?, key));
+        };
+        if let Some((_, bytes)) = last.as_ref().filter(|(of, _)| *of == page) {
+            return Ok(self.entry_on(page, bytes, key));
+        }
+        let bytes = Box::new(self.index_page(page)?);
+        let entry = self.entry_on(page, &bytes, key);
+        *last = Some((page, bytes));
+        Ok(entry)
+    }
+
+    fn entry_on(&self, page: usize, bytes: &[u8; PAGE], key: Key) -> Option<Entry> {
+        let entries = self.slots_of(page, bytes);
+        let at = entries.partition_point(|bytes| Entry::decode(bytes).key.order() < key.order());
+        entries.get(at).map(Entry::decode).filter(|entry| entry.key == key)
     }
 
     fn checked_chunk(&self, entry: &Entry, chunk: &mut Vec<u8>) -> Result<(), Error> {
@@ -229,8 +254,12 @@ impl Segment {
     }
 
     pub(super) fn entries_of<'a>(&self, page: usize, bytes: &'a [u8; PAGE]) -> impl Iterator<Item = Entry> + use<'a> {
+        self.slots_of(page, bytes).iter().map(Entry::decode)
+    }
+
+    fn slots_of<'a>(&self, page: usize, bytes: &'a [u8; PAGE]) -> &'a [[u8; ENTRY]] {
         let count = (self.entries - page * PER_PAGE).min(PER_PAGE);
-        bytes.as_chunks::<ENTRY>().0[..count].iter().map(Entry::decode)
+        &bytes.as_chunks::<ENTRY>().0[..count]
     }
 
     pub(super) fn nonsense(&self, key: Key) -> Error {
