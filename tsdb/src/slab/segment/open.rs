@@ -13,6 +13,12 @@ use std::sync::{Arc, Mutex};
 /// A longer chunk is read when its time comes.
 const MOST_PREFETCHED: usize = 1 << 20;
 
+/// Pages of the index that an open segment keeps in memory: one for each query that reads somewhere else.
+const LAST_PAGES: usize = 4;
+
+/// A page of an index, by its number.
+type LastPage = (usize, Box<[u8; PAGE]>);
+
 /// An open segment.
 pub struct Segment {
     path: PathBuf,
@@ -23,9 +29,9 @@ pub struct Segment {
     index_at: u64,
     /// Of each page of the index the first key.
     pub(super) fences: Vec<u64>,
-    /// The page of the index that was looked at last, for whoever asks for neighbours. Locked while it is looked at; who finds it
-    /// taken reads for himself.
-    last_page: Mutex<Option<(usize, Box<[u8; PAGE]>)>>,
+    /// Pages of the index that were looked at last, for whoever asks for neighbours, in several places at once. Locked while one is
+    /// looked at; who finds it taken reads the page for himself.
+    last_pages: [Mutex<Option<LastPage>>; LAST_PAGES],
 }
 
 impl Segment {
@@ -56,7 +62,7 @@ impl Segment {
             entries,
             index_at,
             fences: Vec::new(),
-            last_page: Mutex::default(),
+            last_pages: Default::default(),
         };
         let mut fences = Vec::new();
         segment.bytes(index_at + (pages * PAGE) as u64, pages * WORD, &mut fences)?;
@@ -213,7 +219,7 @@ impl Segment {
         let Some(page) = self.fences.partition_point(|fence| *fence <= key.order()).checked_sub(1) else {
             return Ok(None);
         };
-        let Ok(mut last) = self.last_page.try_lock() else {
+        let Ok(mut last) = self.last_pages[page % LAST_PAGES].try_lock() else {
             return Ok(self.entry_on(page, &self.index_page(page)?, key));
         };
         if let Some((_, bytes)) = last.as_ref().filter(|(of, _)| *of == page) {
