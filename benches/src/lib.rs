@@ -5,6 +5,7 @@
 
 pub mod agent;
 pub mod draw;
+pub mod graphite;
 pub mod index;
 pub mod measure;
 pub mod pipeline;
@@ -49,6 +50,7 @@ pub const WORKLOADS: &[Workload] = &[
     ("sketch", sketch::run),
     ("query", query::run),
     ("draw", draw::run),
+    ("graphite", graphite::run),
     ("pipeline", pipeline::run),
     ("proxy", proxy::run),
 ];

@@ -3,7 +3,7 @@
 use crate::Size;
 use crate::measure::{MS_PER_REQUEST, Measured, measure};
 use jiff::tz::TimeZone;
-use query::{Limits, Request, Source, SourceError};
+use query::{Limits, Request, Source, SourceError, Stop};
 use render::encode::{self, Layout, Nulls};
 use tsdb::{Archive, Fetched, Node, Point, Rules, Step, Store, StoreLimits, Timestamp, WhisperStore, Window};
 
@@ -40,6 +40,7 @@ fn answer(source: &dyn Source, target: &str) -> Vec<query::Series> {
         x_files_factor: 0.0,
         max_data_points: 0,
         limits: Limits::default(),
+        stop: Stop::default(),
     };
     query::answer(source, &request).expect("answered").series
 }

@@ -4,7 +4,7 @@
 use super::NOW;
 use jiff::tz::TimeZone;
 use query::source::{Archive, Fetched, Node};
-use query::{Limits, Request, Source, SourceError};
+use query::{Limits, Request, Source, SourceError, Stop};
 use tsdb::{GAP, Step, Timestamp, Window};
 
 const NAMES: &[&str] = &["a.b", "a.c", "servers.web01.cpu.user", "servers.web02.cpu.user", "stats.gauges.x"];
@@ -52,7 +52,16 @@ fn ask(targets: &[String]) {
     let zone = TimeZone::UTC;
     match query::answer(
         &Few,
-        &Request { targets, window, now: NOW, zone, x_files_factor: 0.0, max_data_points: 0, limits },
+        &Request {
+            targets,
+            window,
+            now: NOW,
+            zone,
+            x_files_factor: 0.0,
+            max_data_points: 0,
+            limits,
+            stop: Stop::default(),
+        },
     ) {
         Ok(answer) => assert!(answer.series.iter().all(|series| series.values.len() <= 200_000)),
         Err(error) => {

@@ -78,6 +78,9 @@ pub enum Fault {
     /// A time in an argument, or one of the request.
     #[error(transparent)]
     Time(#[from] TimeError),
+    /// Whoever asked waits no longer.
+    #[error("it was stopped before it was answered")]
+    Stopped,
     /// The store failed or refused.
     #[error("reading `{name}` failed")]
     Source {
@@ -118,12 +121,25 @@ pub struct Error {
 impl Error {
     /// Whether the query is at fault (an HTTP 400) rather than the store (a 500).
     pub fn is_client_error(&self) -> bool {
-        !matches!(self.fault, Fault::Source { source: SourceError::Failed(_) | SourceError::Forbidden(_), .. })
+        !matches!(
+            self.fault,
+            Fault::Stopped | Fault::Source { source: SourceError::Failed(_) | SourceError::Forbidden(_), .. }
+        )
     }
 
     /// Whether the asker may not have the answer (an HTTP 403).
     pub fn is_forbidden(&self) -> bool {
         matches!(self.fault, Fault::Source { source: SourceError::Forbidden(_), .. })
+    }
+
+    /// Whether [`crate::Stop`] was said before the answer was there.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.fault, Fault::Stopped)
+    }
+
+    /// The limit that the query goes beyond.
+    pub fn limit(&self) -> Option<&'static str> {
+        if let Fault::Limit { limit, .. } = self.fault { Some(limit) } else { None }
     }
 
     /// Two lines: the target and a mark under the place. A long target is shown around the place only.

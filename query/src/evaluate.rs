@@ -100,7 +100,7 @@ impl<'a> Evaluation<'a> {
         let limits = &self.request.limits;
         if self.shared.depth >= TEXTS_DEEP_MAX {
             let wanted = "a target in a target".to_owned();
-            return Err(Fault::Limit { limit: "depth", allowed: u64::from(TEXTS_DEEP_MAX), wanted });
+            return Err(Fault::Limit { limit: "nesting", allowed: u64::from(TEXTS_DEEP_MAX), wanted });
         }
         let Some(expr) = parse::parse(text, limits).map_err(|misfit| misfit.fault)?.expr else { return Ok(Vec::new()) };
         let bound = bind::bind(expr, text, limits).map_err(|misfit| misfit.fault)?;
@@ -164,6 +164,7 @@ impl<'a> Evaluation<'a> {
     }
 
     fn call(&mut self, args: &Args<'_>, mut lists: Vec<Vec<Series>>) -> Result<Vec<Series>, Fault> {
+        self.go_on()?;
         if let Body::Lists(kernel) = args.function.body {
             return kernel(self, args, lists);
         }
@@ -339,7 +340,13 @@ impl<'a> Evaluation<'a> {
         Ok(())
     }
 
+    /// Whether anybody still waits; asked before each kernel.
+    fn go_on(&self) -> Result<(), Fault> {
+        if self.request.stop.is_said() { Err(Fault::Stopped) } else { Ok(()) }
+    }
+
     fn spend_points(&mut self, points: usize) -> Result<(), Fault> {
+        self.go_on()?;
         let allowed = self.request.limits.points;
         self.shared.spent.points = self.shared.spent.points.saturating_add(points as u64);
         if self.shared.spent.points <= allowed {
@@ -349,6 +356,7 @@ impl<'a> Evaluation<'a> {
     }
 
     fn spend_name(&mut self, bytes: usize) -> Result<(), Fault> {
+        self.go_on()?;
         let allowed = self.request.limits.name_bytes;
         self.shared.name_bytes = self.shared.name_bytes.saturating_add(bytes);
         if self.shared.name_bytes <= allowed {

@@ -26,12 +26,14 @@ pub mod pattern;
 pub mod python;
 pub mod series;
 pub mod sketches;
+mod stop;
 mod tags;
 
 pub use error::Error;
 pub use limits::Limits;
 pub use series::{Consolidation, Series, Style};
 pub use source::{Source, SourceError};
+pub use stop::Stop;
 
 use error::Span;
 use evaluate::Evaluation;
@@ -57,6 +59,8 @@ pub struct Request<'a> {
     pub max_data_points: u32,
     /// What the query may cost.
     pub limits: Limits,
+    /// Ends it early.
+    pub stop: Stop,
 }
 
 /// The answer to a request.

@@ -19,6 +19,8 @@ pub struct Limits {
     pub regex_steps: usize,
     /// Bytes that a compiled regular expression may take.
     pub regex_bytes: usize,
+    /// Threads that read at once for one request.
+    pub threads: usize,
 }
 
 impl Default for Limits {
@@ -32,6 +34,7 @@ impl Default for Limits {
             name_bytes: 32 << 20,
             regex_steps: 100_000,
             regex_bytes: 1 << 20,
+            threads: 2,
         }
     }
 }

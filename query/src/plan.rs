@@ -298,6 +298,9 @@ impl<'a> Planner<'a> {
     }
 
     fn check(&self, limit: &'static str, allowed: u64, count: u64, of: &str, span: Span) -> Result<(), Misfit> {
+        if self.request.stop.is_said() {
+            return Err(Misfit::new(Fault::Stopped, span));
+        }
         if count <= allowed {
             return Ok(());
         }

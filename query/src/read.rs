@@ -1,5 +1,5 @@
-//! Reads what was planned: all series of one window in one call, so that a store whose series lie side by side can read
-//! neighbours together.
+//! Reads what was planned, on a bounded number of threads: many series of one window in one call, so that a store whose series
+//! lie side by side can read neighbours together.
 
 use crate::Request;
 use crate::error::{Error, Fault, SourceError};
@@ -7,6 +7,8 @@ use crate::plan::{Fetch, Sketched};
 use crate::sketches::Sketches;
 use crate::source::{Fetched, FetchedSketches, Source};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use tsdb::Window;
 
 /// What a fetch reads.
@@ -26,22 +28,16 @@ pub(crate) fn read(
     request: &Request<'_>,
     fetches: &[Fetch],
 ) -> Result<Vec<Option<Reading>>, Error> {
-    let mut windows: HashMap<Window, Vec<usize>> = HashMap::new();
-    for (at, fetch) in fetches.iter().enumerate().filter(|(_, fetch)| fetch.sketches != Sketched::Alone) {
-        windows.entry(fetch.window).or_default().push(at);
-    }
-    let mut answers: Vec<Result<Option<Fetched>, _>> = fetches.iter().map(|_| Ok(None)).collect();
-    for (window, places) in windows {
-        let names: Vec<&str> = places.iter().map(|&at| &*fetches[at].name).collect();
-        let answered = source.fetch_many(&names, window, request.now);
-        assert_eq!(answered.len(), names.len(), "a source answers for each name");
-        for (at, answer) in places.into_iter().zip(answered) {
-            answers[at] = answer;
-        }
+    let answers = values(source, request, fetches);
+    if request.stop.is_said() {
+        return Err(Error { fault: Fault::Stopped, place: None });
     }
     let mut bytes_left = request.limits.points.saturating_mul(POINT_BYTES);
     let answers = answers.into_iter().zip(fetches);
     let with_sketches = |(answer, fetch): (Result<_, _>, &Fetch)| {
+        if request.stop.is_said() {
+            return Err(Error { fault: Fault::Stopped, place: None });
+        }
         let slots = answer.map_err(|why| fetch.failed(request, why))?;
         let fetched = match fetch.sketches {
             Sketched::No => Ok(None),
@@ -56,6 +52,51 @@ pub(crate) fn read(
         Ok(joined(fetch, slots, fetched))
     };
     answers.map(with_sketches).collect()
+}
+
+/// Series of one window that are asked for in one call: as many as a store reads ahead.
+const PIECE: usize = 64;
+
+type Answered = Result<Option<Fetched>, SourceError>;
+
+/// The values of each fetch. Several threads take pieces of one list, so that none is left with more than a piece; once nobody
+/// waits any more the rest is not read.
+fn values(source: &dyn Source, request: &Request<'_>, fetches: &[Fetch]) -> Vec<Answered> {
+    let mut windows: HashMap<Window, Vec<usize>> = HashMap::new();
+    for (at, fetch) in fetches.iter().enumerate().filter(|(_, fetch)| fetch.sketches != Sketched::Alone) {
+        windows.entry(fetch.window).or_default().push(at);
+    }
+    let pieces: Vec<(Window, &[usize])> =
+        windows.iter().flat_map(|(window, places)| places.chunks(PIECE).map(|places| (*window, places))).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut answers: Vec<(usize, Answered)> = Vec::new();
+        while let Some((window, places)) = pieces.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if request.stop.is_said() {
+                break;
+            }
+            let names: Vec<&str> = places.iter().map(|&at| &*fetches[at].name).collect();
+            let answered = source.fetch_many(&names, *window, request.now);
+            assert_eq!(answered.len(), names.len(), "a source answers for each name");
+            answers.extend(places.iter().copied().zip(answered));
+        }
+        answers
+    };
+    let mut all: Vec<Answered> = fetches.iter().map(|_| Ok(None)).collect();
+    let mut put = |answers: Vec<(usize, Answered)>| answers.into_iter().for_each(|(at, answer)| all[at] = answer);
+    thread::scope(|scope| {
+        let more = request.limits.threads.min(pieces.len()).saturating_sub(1);
+        // Where the system gives no thread this one reads alone.
+        let others: Vec<_> = (0..more).filter_map(|_| thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
+        put(work());
+        for other in others {
+            match other.join() {
+                Ok(answers) => put(answers),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+    });
+    all
 }
 
 /// A point's.

@@ -122,6 +122,10 @@ pub struct Limits {
     pub concurrent_requests: usize,
     /// Requests that may wait for one of those; beyond it the answer is 503.
     pub waiting_requests: usize,
+    /// Seconds in which a request is answered, its wait included; later it is 503.
+    pub query_secs: u64,
+    /// Bytes of one answer, before it is compressed.
+    pub answer_bytes: usize,
     /// Bytes of a POST body.
     pub body_bytes: usize,
     /// Seconds in which the head of a request has to arrive, and a TLS handshake to be done.
@@ -149,6 +153,8 @@ impl Default for Limits {
         Limits {
             concurrent_requests: std::thread::available_parallelism().map_or(2, usize::from),
             waiting_requests: 256,
+            query_secs: 30,
+            answer_bytes: 256 << 20,
             body_bytes: 1 << 20,
             header_secs: 5,
             header_bytes: 64 << 10,

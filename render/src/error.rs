@@ -29,6 +29,22 @@ pub enum Error {
         /// How many may wait.
         waiting: usize,
     },
+    /// It took longer than a request may.
+    #[error(
+        "this took longer than the {secs} s that limits.query_secs allows; ask for less, such as fewer series or a shorter time"
+    )]
+    TooSlow {
+        /// The limit.
+        secs: u64,
+    },
+    /// The answer has more bytes than allowed.
+    #[error(
+        "the answer would have more bytes than limits.query_answer_bytes allows ({limit}); maxDataPoints makes it shorter"
+    )]
+    AnswerTooLong {
+        /// The limit.
+        limit: usize,
+    },
     /// The body of a POST is longer than allowed.
     #[error("the body is longer than limits.http_body_bytes allows ({limit})")]
     BodyTooLong {

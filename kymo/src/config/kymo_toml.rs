@@ -144,6 +144,20 @@ pub struct Limits {
     pub query_series: Option<u32>,
     /// Points one query may read.
     pub query_points: Option<u64>,
+    /// Bytes of one target.
+    pub query_target_bytes: Option<u32>,
+    /// Calls inside calls.
+    pub query_depth: Option<u16>,
+    /// Path expressions of one query.
+    pub query_finds: Option<u32>,
+    /// Bytes of the names that one query composes.
+    pub query_name_bytes: Option<u32>,
+    /// Seconds for one query.
+    pub query_secs: Option<u32>,
+    /// Bytes of one answer.
+    pub query_answer_bytes: Option<u64>,
+    /// Threads that read for one query.
+    pub query_threads: Option<u16>,
     /// Queries evaluated at once.
     pub queries: Option<u16>,
     /// Queries that may wait.
@@ -307,8 +321,23 @@ pub const KEYS: &[Key] = &[
         "4000000",
         "Late points of each retention that wait in memory while they cannot be written; further ones are refused and counted.",
     ),
-    key("limits.query_series", "10000", "Series that one request may read before it is answered 4xx."),
-    key("limits.query_points", "50000000", "Points that one request may read before it is answered 4xx."),
+    key("limits.query_series", "10000", "Series that one request may read; more is answered 400."),
+    key(
+        "limits.query_points",
+        "50000000",
+        "Points that one request may read, copy and compute, 8 bytes each; more is answered 400.",
+    ),
+    key("limits.query_target_bytes", "65536", "Bytes of one target; a longer one is answered 400."),
+    key("limits.query_depth", "100", "Calls inside calls of one target; more is answered 400."),
+    key("limits.query_finds", "2000", "Distinct path expressions of one request; more is answered 400."),
+    key("limits.query_name_bytes", "33554432", "Bytes of all names that one request composes; more is answered 400."),
+    key("limits.query_secs", "30", "Seconds in which a request is answered, its wait included; later is answered 503."),
+    key(
+        "limits.query_answer_bytes",
+        "268435456",
+        "Bytes that the numbers of one answer may take; more is answered 400.",
+    ),
+    key("limits.query_threads", "one a core, at most 4", "Threads that read at once for one request."),
     key("limits.queries", "one a core", "Requests evaluated or drawn at once; further ones wait."),
     key("limits.waiting_queries", "256", "Requests that may wait for that; further ones are answered 503."),
     key("limits.http_header_secs", "5", "Seconds in which the head of a request has to arrive; also a TLS handshake."),

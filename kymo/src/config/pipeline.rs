@@ -16,6 +16,9 @@ use tsdb::{Quota, Rules, SlabOptions, Step, StoreLimits};
 /// A receiver a core pays until the kernel's side of UDP is the limit.
 const RECEIVERS_MAX: usize = 4;
 
+/// More threads would only share the same disk and memory.
+const QUERY_THREADS_MAX: usize = 4;
+
 /// What each stage is started with.
 pub struct Plan {
     /// The agent's.
@@ -196,5 +199,13 @@ fn http_limits(settings: &Settings) -> app::Limits {
     set(&mut limits.connections_per_address, count(stated.http_connections_per_address));
     set(&mut limits.query.series, settings.limits.query_series.map(|series| series as usize));
     set(&mut limits.query.points, settings.limits.query_points);
+    set(&mut limits.query.target_bytes, count(stated.query_target_bytes));
+    set(&mut limits.query.depth, stated.query_depth.map(u32::from));
+    set(&mut limits.query.finds, count(stated.query_finds));
+    set(&mut limits.query.name_bytes, count(stated.query_name_bytes));
+    set(&mut limits.query_secs, secs(stated.query_secs));
+    set(&mut limits.answer_bytes, stated.query_answer_bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)));
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    limits.query.threads = stated.query_threads.map_or(cores.min(QUERY_THREADS_MAX), usize::from);
     limits
 }

@@ -35,6 +35,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("plotters_backend", &["render/src/draw/"]),
     ("tiny_skia", &["render/src/draw/"]),
     ("ab_glyph", &["render/src/draw/"]),
+    ("zmij", &["render/src/encode/"]),
+    ("itoa", &["render/src/encode/"]),
     ("axum", &["render/src/http/", "render/src/page/", "kymo/src/command/ask.rs"]),
     ("hyper", &["render/src/http/"]),
     ("hyper_util", &["render/src/http/"]),

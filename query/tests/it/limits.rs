@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use query::functions::Takes;
 use query::source::{Archive, Fetched, Node};
-use query::{Answer, Error, Limits, Request, Source, SourceError, attime};
+use query::{Answer, Error, Limits, Request, Source, SourceError, Stop, attime};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tsdb::{Step, Timestamp, Window};
 
@@ -55,7 +55,16 @@ fn ask(source: &Plenty, targets: &[&str], from: &str, limits: Limits) -> Result<
     let zone = TimeZone::UTC;
     query::answer(
         source,
-        &Request { targets: &targets, window, now: NOW, zone, x_files_factor: 0.0, max_data_points: 0, limits },
+        &Request {
+            targets: &targets,
+            window,
+            now: NOW,
+            zone,
+            x_files_factor: 0.0,
+            max_data_points: 0,
+            limits,
+            stop: Stop::default(),
+        },
     )
 }
 
@@ -100,13 +109,69 @@ fn every_limit_is_named() {
 }
 
 #[test]
+fn many_threads_read_what_one_does() {
+    let answered = |threads| {
+        let answer =
+            ask(&Plenty::default(), &["a.*", "movingAverage(a.*,5)"], "-1h", Limits { threads, ..Limits::default() });
+        answer.unwrap().series.into_iter().map(|series| (series.name, series.values)).collect::<Vec<_>>()
+    };
+    let alone = answered(1);
+    assert_eq!(alone.len(), 200);
+    for threads in [0, 2, 7, 100] {
+        assert_eq!(answered(threads), alone, "{threads} threads");
+    }
+}
+
+/// Says that nobody waits any more as soon as the first piece is read.
+struct Leaving(Plenty, Stop);
+
+impl Source for Leaving {
+    fn find(&self, pattern: &str) -> Result<Vec<Node>, SourceError> {
+        self.0.find(pattern)
+    }
+
+    fn archives(&self, name: &str) -> Result<Option<Vec<Archive>>, SourceError> {
+        self.0.archives(name)
+    }
+
+    fn fetch(&self, name: &str, window: Window, now: Timestamp) -> Result<Option<Fetched>, SourceError> {
+        self.1.say();
+        self.0.fetch(name, window, now)
+    }
+}
+
+#[test]
+fn nothing_more_is_read_or_computed_once_nobody_waits() {
+    let (zone, limits) = (TimeZone::UTC, Limits { threads: 1, ..Limits::default() });
+    let window = attime::window(Some("-1h"), None, NOW, &zone).unwrap();
+    let targets = ["a.*".to_owned()];
+    let request = Request {
+        targets: &targets,
+        window,
+        now: NOW,
+        zone,
+        x_files_factor: 0.0,
+        max_data_points: 0,
+        limits,
+        stop: Stop::default(),
+    };
+    let source = Leaving(Plenty::default(), request.stop.clone());
+    let error = query::answer(&source, &request).unwrap_err();
+    assert!(error.is_stopped() && !error.is_client_error(), "{error}");
+    assert_eq!(source.0.fetches.load(Ordering::Relaxed), 64, "one piece");
+    // What was stopped before it began finds and reads nothing.
+    assert!(query::answer(&source, &request).unwrap_err().is_stopped());
+    assert_eq!(source.0.fetches.load(Ordering::Relaxed), 64);
+}
+
+#[test]
 fn a_name_and_window_is_read_once_for_all_targets() {
     let source = Plenty::default();
     let targets = ["a.*", "sumSeries(a.*)", "scale(a.*,2)", "movingAverage(a.*,5)", "movingAverage(a.*,\"5min\")"];
     let answer = ask(&source, &targets, "-1h", Limits::default()).unwrap();
     assert_eq!(answer.series.len(), 401);
     assert_eq!(source.fetches.load(Ordering::Relaxed), 200, "the plain window, and the one of both moving averages");
-    assert_eq!(source.calls.load(Ordering::Relaxed), 2, "all series of a window at once");
+    assert_eq!(source.calls.load(Ordering::Relaxed), 4, "64 series of a window at once");
     assert_eq!(answer.cost.series, 500);
 }
 

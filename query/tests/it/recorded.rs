@@ -7,7 +7,7 @@ use crate::imported;
 use conformance::{Score, cases, fixture};
 use jiff::tz::TimeZone;
 use query::attime::{self, TimeError};
-use query::{Answer, Limits, Request, Series, Source, consolidate, functions};
+use query::{Answer, Limits, Request, Series, Source, Stop, consolidate, functions};
 use serde_json::Value;
 use tsdb::{Timestamp, WhisperStore, is_gap};
 
@@ -134,7 +134,16 @@ impl Asked {
         let x_files_factor =
             self.param("xFilesFactor").unwrap_or("0").parse().map_err(|_| "xFilesFactor".to_owned())?;
         let limits = Limits::default();
-        let request = Request { targets: &self.targets, window, now, zone, x_files_factor, max_data_points: 0, limits };
+        let request = Request {
+            targets: &self.targets,
+            window,
+            now,
+            zone,
+            x_files_factor,
+            max_data_points: 0,
+            limits,
+            stop: Stop::default(),
+        };
         let Answer { mut series, .. } = query::answer(store, &request).map_err(|why| {
             assert!(why.is_client_error(), "{why}");
             format!("{why}\n{}", why.caret().unwrap_or_default())

@@ -19,7 +19,9 @@
 
 use jiff::tz::TimeZone;
 use query::source::{Archive, Fetched, FetchedSketches, Node};
-use query::{Answer, Error, Limits, Request, Series, Source, SourceError, attime, consolidate, functions, python};
+use query::{
+    Answer, Error, Limits, Request, Series, Source, SourceError, Stop, attime, consolidate, functions, python,
+};
 use std::collections::BTreeMap;
 use std::path::Path;
 use tsdb::index::{Bounds, Index, TagExpression};
@@ -145,7 +147,16 @@ impl Script {
         let window = Window { from: Timestamp(ORIGIN + first), until };
         let (targets, limits) = ([rest.to_owned()], Limits::default());
         let (zone, max_data_points) = (TimeZone::UTC, points.unwrap_or(0));
-        let request = Request { targets: &targets, window, now: until, zone, x_files_factor, max_data_points, limits };
+        let request = Request {
+            targets: &targets,
+            window,
+            now: until,
+            zone,
+            x_files_factor,
+            max_data_points,
+            limits,
+            stop: Stop::default(),
+        };
         let given = match query::answer(&*self, &request) {
             Ok(Answer { mut series, .. }) => {
                 consolidate::to_max_data_points(&mut series, points.unwrap_or(0));

@@ -38,6 +38,7 @@ impl Rule {
             x_files_factor: 0.0,
             max_data_points: 0,
             limits: limits.clone(),
+            stop: query::Stop::default(),
         };
         let answer = query::answer(catalogue, &request).map_err(|error| error.to_string())?;
         Ok(self.terms.judge(answer.series.iter().map(Observed::of).collect(), now))

@@ -1,8 +1,11 @@
 //! Writes JSON as Python's `json.dumps` does: `", "` and `": "` between items, `\uXXXX` for what is not ASCII, floats by
 //! [`python_float`]. serde_json cannot say `1e9999`, which is how graphite-web spells an infinity.
 
-use super::{digits, python_float};
+use super::python_float;
 use std::fmt::Write;
+
+/// Bytes that a point of usual length takes: `[12.5, 1700000000], `.
+const POINT_BYTES: usize = 20;
 
 /// How characters beyond ASCII are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,18 +89,43 @@ impl JsonWriter {
     /// A whole number.
     pub fn integer(&mut self, value: i64) {
         self.separate();
-        digits::push_signed(&mut self.text, value);
+        self.text.push_str(itoa::Buffer::new().format(value));
     }
 
     /// A float; NaN (and so a gap) is `null`, an infinity `1e9999`, which every reader turns back into one.
     pub fn number(&mut self, value: f64) {
         self.separate();
+        self.push_number(value);
+    }
+
+    fn push_number(&mut self, value: f64) {
         match value {
             v if v.is_nan() => self.text.push_str("null"),
             f64::INFINITY => self.text.push_str("1e9999"),
             f64::NEG_INFINITY => self.text.push_str("-1e9999"),
             v => python_float::push(&mut self.text, v),
         }
+    }
+
+    /// A value and its time, `[1.5, 1700000000]`, of which an answer may hold millions.
+    pub fn point(&mut self, value: f64, at: i64) {
+        if self.layout == Layout::Indented {
+            self.begin_list();
+            self.number(value);
+            self.integer(at);
+            return self.end_list();
+        }
+        self.separate();
+        self.text.push('[');
+        self.push_number(value);
+        self.text.push_str(", ");
+        self.text.push_str(itoa::Buffer::new().format(at));
+        self.text.push(']');
+    }
+
+    /// Room for so many points, so that a long text is not moved while it grows.
+    pub fn reserve_points(&mut self, points: usize) {
+        self.text.reserve(points.saturating_mul(POINT_BYTES));
     }
 
     /// `true` or `false`.

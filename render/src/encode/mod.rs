@@ -3,7 +3,6 @@
 //! Nothing here knows of HTTP: [`crate::http`] chooses the format and its content type.
 
 pub mod csv;
-mod digits;
 pub mod dygraph;
 pub mod json;
 pub mod json_writer;

@@ -1,6 +1,6 @@
 //! The formats against what Python's `repr`, `json.dumps` and `csv` print.
 
-use super::{Charset, JsonWriter, Layout, Nulls, csv, digits, json, python_float, raw};
+use super::{Charset, JsonWriter, Layout, Nulls, csv, json, python_float, raw};
 use jiff::tz::TimeZone;
 use query::{Consolidation, Series, Style};
 use tsdb::{GAP, Step, Timestamp};
@@ -48,42 +48,6 @@ fn floats_look_as_in_python() {
         python_float::push(&mut out, value);
         assert_eq!(out, format!("e{text}"));
     }
-}
-
-/// The short way and Rust's shortest digits, which are Python's.
-#[test]
-fn short_floats_are_the_shortest() {
-    let mut draw = 0x9e37_79b9_7f4a_7c15_u64;
-    for round in 0..200_000u32 {
-        draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let whole = (draw >> 13) as i64 % 10i64.pow(1 + round % 16);
-        let decimal = whole as f64 / 10f64.powi((draw % 9) as i32);
-        let any = f64::from_bits(draw);
-        for value in [decimal, -decimal, decimal.next_up(), decimal.next_down(), any] {
-            let Some(text) = plain(value) else { continue };
-            let mut out = String::new();
-            python_float::push(&mut out, value);
-            assert_eq!(out, text);
-        }
-    }
-}
-
-/// Rust's text, where it is no exponent form.
-fn plain(value: f64) -> Option<String> {
-    let text = format!("{value:?}");
-    (value.is_finite() && !text.contains('e')).then_some(text)
-}
-
-#[test]
-fn whole_numbers_have_all_their_digits() {
-    for number in [0, 7, -7, 10, 1_712_068_643, i64::MAX, i64::MIN] {
-        let mut out = String::new();
-        digits::push_signed(&mut out, number);
-        assert_eq!(out, number.to_string());
-    }
-    let mut out = String::new();
-    digits::push_padded(&mut out, 42, 6);
-    assert_eq!(out, "000042");
 }
 
 #[test]

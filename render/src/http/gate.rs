@@ -42,7 +42,7 @@ pub struct Gate {
 impl Gate {
     /// Before this application.
     pub fn new(app: App) -> Gate {
-        let workers = Workers::new(app.limits.concurrent_requests, app.limits.waiting_requests);
+        let workers = Workers::of(&app.limits);
         let passwords = Semaphore::new(PASSWORDS_AT_ONCE);
         Gate { app, workers: Arc::new(workers), routes: Mutex::default(), passwords }
     }

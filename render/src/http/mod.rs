@@ -55,7 +55,7 @@ impl Serving {
 
 /// The whole API, for a caller who may do everything that the application may.
 pub fn router(app: App) -> Router {
-    let workers = Workers::new(app.limits.concurrent_requests, app.limits.waiting_requests);
+    let workers = Workers::of(&app.limits);
     routes(Serving::new(app, Arc::new(workers)))
 }
 

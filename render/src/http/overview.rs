@@ -8,7 +8,7 @@ use crate::page::busiest::{self, Panel};
 use crate::page::home::{Card, Home, Tile};
 use crate::page::tree::{Level, Node, SHOWN_MAX};
 use crate::page::{graph, link};
-use query::Series;
+use query::{Series, Stop};
 use std::sync::{Mutex, PoisonError};
 use tsdb::{Timestamp, Window};
 
@@ -46,13 +46,21 @@ impl Choice {
 }
 
 /// Everything but the search, which the caller has made already.
-pub fn gather(serving: &Serving, names: &[String], now: Timestamp, open: &str, phone: bool) -> Result<Home, Error> {
+pub fn gather(
+    serving: &Serving,
+    names: &[String],
+    now: Timestamp,
+    (open, phone): (&str, bool),
+    stop: &Stop,
+) -> Result<Home, Error> {
     let app = &serving.app;
     let health = (app.health)();
     let figures: Vec<Figure> = health.figures.into_iter().take(TILES_MAX).collect();
-    let courses: Vec<_> = figures.iter().map(|figure| course(&*app.own, app, now, figure.target.as_deref())).collect();
+    let courses: Vec<_> =
+        figures.iter().map(|figure| course(&*app.own, app, now, figure.target.as_deref(), stop)).collect();
     let chosen = serving.choice.get(&*app.catalogue, names, now);
-    let drawn: Vec<_> = chosen.iter().map(|panel| course(&*app.catalogue, app, now, Some(&panel.target))).collect();
+    let drawn: Vec<_> =
+        chosen.iter().map(|panel| course(&*app.catalogue, app, now, Some(&panel.target), stop)).collect();
     // One window for all, so that they can be compared; a server that has just begun shows what it has.
     let begun = courses.iter().chain(&drawn).flatten().filter_map(first_value).min().unwrap_or(now - SHOWN_SECS);
     let reach = (now - begun).clamp(SHOWN_SECS_MIN, SHOWN_SECS);
@@ -81,11 +89,11 @@ pub fn gather(serving: &Serving, names: &[String], now: Timestamp, open: &str, p
 }
 
 /// The last hour of a target; nothing where it cannot be had, because a page is whole without one of its graphs.
-fn course(source: &dyn Catalogue, app: &App, now: Timestamp, target: Option<&str>) -> Vec<Series> {
+fn course(source: &dyn Catalogue, app: &App, now: Timestamp, target: Option<&str>, stop: &Stop) -> Vec<Series> {
     let Some(target) = target else { return Vec::new() };
     let window = Window { from: now - SHOWN_SECS, until: now };
     let span = Span { window, now, zone: app.zone.clone() };
-    answer(source, app, &[target.to_owned()], &span).unwrap_or_default()
+    answer(source, app, &[target.to_owned()], &span, stop).unwrap_or_default()
 }
 
 fn first_value(series: &Series) -> Option<Timestamp> {

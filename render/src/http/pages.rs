@@ -12,7 +12,7 @@ use crate::page::{Frame, Scheme, document, graph, link, search};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use query::Series;
+use query::{Series, Stop};
 use std::sync::Arc;
 
 use super::Serving;
@@ -31,7 +31,7 @@ pub async fn home(State(serving): State<Arc<Serving>>, headers: HeaderMap, param
     let phone = is_phone(&headers);
     let words = params.filled("q").unwrap_or("").trim().to_owned();
     let shared = Arc::clone(&serving);
-    let job = move || {
+    let job = move |stop: &Stop| {
         let app = &shared.app;
         let now = (app.clock)();
         let leaves = shared.names.get(&*app.catalogue, now)?;
@@ -42,11 +42,11 @@ pub async fn home(State(serving): State<Arc<Serving>>, headers: HeaderMap, param
             return Ok(Redirect::to(&link::explore(&words, "-6h")).into_response());
         }
         let found = || search::best(&leaves, &words, FOUND_MAX).into_iter().map(str::to_owned).collect();
-        let mut view = overview::gather(&shared, &leaves, now, params.filled("path").unwrap_or(""), phone)?;
+        let mut view = overview::gather(&shared, &leaves, now, (params.filled("path").unwrap_or(""), phone), stop)?;
         view.search = (!words.is_empty()).then(|| (words.clone(), found()));
         Ok(page(app, &params, "Kymograph", &words, &home::body(&view)))
     };
-    serving.workers.run(job).await
+    serving.workers.run_until(job).await
 }
 
 /// `/explore`
@@ -57,7 +57,7 @@ pub async fn explore(
 ) -> Result<Response, Error> {
     let shared = Arc::clone(&serving);
     let phone = is_phone(&headers);
-    let job = move || {
+    let job = move |stop: &Stop| {
         let app = &shared.app;
         let text = params.all("target").collect::<Vec<_>>().join("\n");
         let from = params.filled("from").unwrap_or("-6h").to_owned();
@@ -70,7 +70,7 @@ pub async fn explore(
             zone: params.filled("tz").unwrap_or("").to_owned(),
             outcome: Outcome::Unasked(Vec::new()),
         };
-        view.outcome = outcome(&shared, &params, &view, phone)?;
+        view.outcome = outcome(&shared, &params, &view, phone, stop)?;
         let wrong = matches!(view.outcome, Outcome::Refused { .. });
         let first = view.targets.first().map_or("Explore", String::as_str);
         let mut reply = page(app, &params, &format!("{first} – Kymograph"), "", &explore::body(&view));
@@ -79,7 +79,7 @@ pub async fn explore(
         }
         Ok(reply)
     };
-    serving.workers.run(job).await
+    serving.workers.run_until(job).await
 }
 
 /// `/api/v1/suggest`: names that fit what is being typed, with the address of each.
@@ -136,7 +136,7 @@ fn page(app: &App, params: &Params, title: &str, search: &str, body: &Html) -> R
     reply
 }
 
-fn outcome(serving: &Serving, params: &Params, view: &Explore, phone: bool) -> Result<Outcome, Error> {
+fn outcome(serving: &Serving, params: &Params, view: &Explore, phone: bool, stop: &Stop) -> Result<Outcome, Error> {
     let app = &serving.app;
     let near = |words: &str| -> Result<Vec<String>, Error> {
         let leaves = serving.names.get(&*app.catalogue, (app.clock)())?;
@@ -153,7 +153,7 @@ fn outcome(serving: &Serving, params: &Params, view: &Explore, phone: bool) -> R
         Ok(span) => span,
         Err(error) => return refused(error.to_string(), None),
     };
-    let series = match answer(&*app.catalogue, app, &view.targets, &span) {
+    let series = match answer(&*app.catalogue, app, &view.targets, &span, stop) {
         Ok(series) => series,
         Err(error) if error.is_client_error() => return refused(error.to_string(), error.caret()),
         Err(error) => return Err(Error::Query(error)),
@@ -191,7 +191,13 @@ fn size(params: &Params, phone: bool) -> Result<(u32, u32), Error> {
 }
 
 /// The series of some targets, within the server's limits.
-pub fn answer(source: &dyn Catalogue, app: &App, targets: &[String], span: &Span) -> Result<Vec<Series>, query::Error> {
+pub fn answer(
+    source: &dyn Catalogue,
+    app: &App,
+    targets: &[String],
+    span: &Span,
+    stop: &Stop,
+) -> Result<Vec<Series>, query::Error> {
     let request = query::Request {
         targets,
         window: span.window,
@@ -200,6 +206,7 @@ pub fn answer(source: &dyn Catalogue, app: &App, targets: &[String], span: &Span
         x_files_factor: 0.0,
         max_data_points: 0,
         limits: app.limits.query.clone(),
+        stop: stop.clone(),
     };
     Ok(query::answer(source, &request)?.series)
 }

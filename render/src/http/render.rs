@@ -5,14 +5,14 @@ use crate::encode::{self, Charset, JsonWriter, Layout, Nulls};
 use crate::error::Error;
 use axum::extract::State;
 use axum::response::Response;
-use query::Series;
+use query::{Series, Stop};
 use std::sync::Arc;
 
 use super::params::{Params, invalid};
 use super::picture;
 use super::reply::{self, Callback, Reuse};
 use super::times::Span;
-use crate::app::App;
+use crate::app::{App, Limits};
 
 use super::Serving;
 
@@ -25,7 +25,7 @@ pub async fn render(State(serving): State<Arc<Serving>>, params: Params) -> Resu
     let app = serving.app.clone();
     let now = (serving.app.clock)();
     let reuse = ask.reuse;
-    let (kind, body) = serving.workers.run(move || ask.answer(&app)).await?;
+    let (kind, body) = serving.workers.run_until(move |stop| ask.answer(&app, stop)).await?;
     let mut reply = reply::text(kind, body);
     reuse.stamp(reply.headers_mut(), now);
     Ok(reply)
@@ -61,6 +61,27 @@ impl Format {
             None if params.has("pickle") => Format::Pickle,
             None => Format::Png,
         }
+    }
+}
+
+impl Format {
+    /// As many bytes as the numbers of an answer take at least, known before any of them is written. An answer is at most about
+    /// twice as long, for no number has more than 24 bytes.
+    fn bytes_at_least(self, series: &[Series]) -> usize {
+        let of_one = |series: &Series| {
+            let point = match self {
+                // `[1.0, 1700000000], `, `{"x": 1700000000, "y": 1.0}, `, `name,2024-04-02 14:37:20,1.0`.
+                Format::Json => 19,
+                Format::Rickshaw => 29,
+                Format::Csv => series.name.len() + 25,
+                Format::Raw => 4,
+                Format::Pickle | Format::MsgPack => 9,
+                // Its rows are counted where they are made, pictures have pixels.
+                Format::Dygraph | Format::Svg | Format::Png => 0,
+            };
+            series.values.len().saturating_mul(point)
+        };
+        series.iter().map(of_one).fold(0, usize::saturating_add)
     }
 }
 
@@ -105,7 +126,7 @@ impl Ask {
     }
 
     /// Reads, evaluates and encodes; runs on a worker.
-    fn answer(&self, app: &App) -> Result<(&'static str, Vec<u8>), Error> {
+    fn answer(&self, app: &App, stop: &Stop) -> Result<(&'static str, Vec<u8>), Error> {
         let request = query::Request {
             targets: &self.targets,
             window: self.span.window,
@@ -114,23 +135,29 @@ impl Ask {
             x_files_factor: self.x_files_factor,
             max_data_points: self.max_data_points.filter(|_| self.format == Format::Json).unwrap_or(0),
             limits: app.limits.query.clone(),
+            stop: stop.clone(),
         };
         let source: &dyn query::Source = &*app.catalogue;
         let mut series = query::answer(source, &request)?.series;
         match &self.picture {
             Some(picture) => self.draw(&series, picture),
-            None => self.encode(&mut series, app.limits.query.points),
+            None => self.encode(&mut series, &app.limits),
         }
     }
 
-    fn encode(&self, series: &mut [Series], points_max: u64) -> Result<(&'static str, Vec<u8>), Error> {
+    fn encode(&self, series: &mut [Series], limits: &Limits) -> Result<(&'static str, Vec<u8>), Error> {
+        if let Some(points) = self.max_data_points.filter(|_| self.format == Format::Json) {
+            query::consolidate::to_max_data_points(series, points);
+        }
+        let limit = limits.answer_bytes;
+        if self.format.bytes_at_least(series) > limit {
+            return Err(Error::AnswerTooLong { limit });
+        }
+        let points_max = limits.query.points;
         let (kind, text) = match self.format {
             Format::Json => {
                 // Where no series has a point, graphite-web tells of none.
                 let series = if series.iter().all(|one| one.values.is_empty()) { &mut [] } else { series };
-                if let Some(points) = self.max_data_points {
-                    query::consolidate::to_max_data_points(series, points);
-                }
                 self.called("application/json", encode::json::encode(series, self.nulls, self.layout))
             }
             Format::Dygraph => {

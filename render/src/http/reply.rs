@@ -17,7 +17,7 @@ impl Error {
     /// The status that tells a client whose fault it is.
     pub fn status(&self) -> StatusCode {
         match self {
-            Error::BadRequest(_) | Error::BodyCutOff(_) => StatusCode::BAD_REQUEST,
+            Error::BadRequest(_) | Error::BodyCutOff(_) | Error::AnswerTooLong { .. } => StatusCode::BAD_REQUEST,
             Error::Refused(Refusal::Missing | Refusal::Wrong) => StatusCode::UNAUTHORIZED,
             Error::Refused(Refusal::TooOften) => StatusCode::TOO_MANY_REQUESTS,
             Error::Refused(Refusal::NotLocal) | Error::Forbidden(_) => StatusCode::FORBIDDEN,
@@ -29,7 +29,8 @@ impl Error {
             Error::NotFound | Error::NoFunction(_) => StatusCode::NOT_FOUND,
             Error::BodyTooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Error::BodyTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-            Error::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Error::Busy { .. } | Error::TooSlow { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Error::Query(error) if error.is_stopped() => StatusCode::SERVICE_UNAVAILABLE,
             Error::Query(_) | Error::Draw(_) | Error::Names(_) | Error::Worker(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -45,8 +46,11 @@ impl Error {
             }
             Error::Names(error) => error.to_string(),
             Error::Query(error) => {
+                // Where the limit can be set, for whoever may.
+                let setting = error.limit().filter(|limit| *limit != "nesting");
+                let setting = setting.map(|limit| format!("; limits.query_{limit} sets it")).unwrap_or_default();
                 let caret = error.caret().map(|lines| format!("\n\n{lines}")).unwrap_or_default();
-                format!("{error}{caret}")
+                format!("{error}{setting}{caret}")
             }
             _ => self.to_string(),
         }

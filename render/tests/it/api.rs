@@ -232,3 +232,36 @@ async fn large_texts_are_packed_when_the_client_can_unpack() {
     let picture = get_with(&app, "/render?target=a.b", &[("Accept-Encoding", "gzip")]).await;
     assert!(picture.header("content-encoding").is_empty(), "a PNG is packed already");
 }
+
+#[tokio::test]
+async fn a_limit_is_named_with_the_setting_that_holds_it() {
+    let mut app = app(Scripted::default().with("a.b", |_| 1.5).with("a.c", |_| 2.5));
+    app.limits.query.series = 1;
+    let reply = get(&app, "/render?target=a.*&format=json").await;
+    assert!(reply.status == 400 && reply.text().contains("limits.query_series"), "{}", reply.text());
+    app.limits.query.series = 10;
+    app.limits.query.points = 8640;
+    let reply = get(&app, "/render?target=a.*&format=json").await;
+    assert!(reply.status == 400 && reply.text().contains("limits.query_points"), "{}", reply.text());
+    app.limits.query.points = 1_000_000;
+    app.limits.answer_bytes = 100_000;
+    for format in ["json", "csv", "rickshaw"] {
+        let reply = get(&app, &format!("/render?target=a.*&format={format}")).await;
+        assert!(reply.status == 400 && reply.text().contains("limits.query_answer_bytes"), "{}", reply.text());
+    }
+    let thin = get(&app, "/render?target=a.*&format=json&maxDataPoints=100").await;
+    assert_eq!(thin.status, 200, "what is thinned is short");
+}
+
+#[tokio::test]
+async fn what_takes_too_long_is_answered_in_time() {
+    let slow = |_| {
+        std::thread::sleep(std::time::Duration::from_micros(200));
+        1.0
+    };
+    let mut app = app(Scripted::default().with("a.slow", slow));
+    app.limits.query_secs = 1;
+    let reply = get(&app, "/render?target=a.slow&format=json&from=-1d").await;
+    assert!(reply.status == 503 && reply.text().contains("limits.query_secs"), "{}", reply.text());
+    assert_eq!(reply.header("retry-after"), "1");
+}

@@ -78,10 +78,18 @@ impl Words {
         let start = out.len();
         match &self.source {
             Source::Mapped(map) => {
-                let skipped = at % WORD;
-                let last = (at + count).div_ceil(WORD);
-                (at / WORD..last).for_each(|i| out.extend(word(map, i).load(Ordering::Relaxed).to_ne_bytes()));
-                out.drain(start..start + skipped.min(out.len() - start));
+                let (first, last) = (at / WORD, (at + count).div_ceil(WORD));
+                // Where the bytes begin within a word, each word of the copy is the end of one and the beginning of the next.
+                let bits = (at % WORD * 8) as u32;
+                out.resize(start + count.next_multiple_of(WORD), 0);
+                let load = |i: usize| u64::from_le(word(map, i).load(Ordering::Relaxed));
+                let mut here = if count > 0 { load(first) } else { 0 };
+                for (i, copy) in (first + 1..).zip(out[start..].as_chunks_mut::<WORD>().0) {
+                    let next = if i < last { load(i) } else { 0 };
+                    let both = u128::from(next) << 64 | u128::from(here);
+                    *copy = ((both >> bits) as u64).to_le_bytes();
+                    here = next;
+                }
                 out.truncate(start + count);
                 Ok(())
             }

@@ -94,17 +94,30 @@ impl Shelf {
         self.parts.iter().filter(move |part| part.overlaps(first, end))
     }
 
-    /// Writes the values that a series has in the slots from `first` on over `values`.
+    /// Writes the values that a series has in the slots from `first` on into `values`, which are gaps.
     pub fn values(&self, spans: &Spans, key: Key, first: Timestamp, values: &mut [f64], faults: &Faults) {
         let step = i64::from(spans.step.secs());
         let end = first + step * values.len() as i64;
         let mut chunk = Vec::new();
+        // Before it there may be values of earlier parts, which a gap of a later one leaves.
+        let mut touched_end = Timestamp(i64::MIN);
         for part in self.overlapping(first, end) {
+            let slots = part.segment.stretch().slots as usize;
+            let (from, to, count) = overlap(part, first, values.len(), step);
+            let is_first_here = part.start() >= touched_end && count == slots;
+            touched_end = touched_end.max(part.end());
+            if is_first_here {
+                let values = &mut values[to..to + count];
+                if let Err(error) = part.segment.read(key, values) {
+                    values.fill(GAP);
+                    faults.report(&error);
+                }
+                continue;
+            }
             chunk.clear();
-            chunk.resize(part.segment.stretch().slots as usize, GAP);
+            chunk.resize(slots, GAP);
             match part.segment.read(key, &mut chunk) {
                 Ok(true) => {
-                    let (from, to, count) = overlap(part, first, values.len(), step);
                     let pairs = values[to..to + count].iter_mut().zip(&chunk[from..from + count]);
                     pairs.filter(|(_, new)| !is_gap(**new)).for_each(|(value, new)| *value = *new);
                 }

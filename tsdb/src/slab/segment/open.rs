@@ -8,10 +8,16 @@ use crate::slab::disk::{Disk, FileDisk};
 use crate::slab::layout::{self, PAGE, WORD};
 use crate::slab::words::Words;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// A longer chunk is read when its time comes.
 const MOST_PREFETCHED: usize = 1 << 20;
+
+/// Pages of the index that an open segment keeps in memory: one for each query that reads somewhere else.
+const LAST_PAGES: usize = 4;
+
+/// A page of an index, by its number.
+type LastPage = (usize, Box<[u8; PAGE]>);
 
 /// An open segment.
 pub struct Segment {
@@ -23,6 +29,9 @@ pub struct Segment {
     index_at: u64,
     /// Of each page of the index the first key.
     pub(super) fences: Vec<u64>,
+    /// Pages of the index that were looked at last, for whoever asks for neighbours, in several places at once. Locked while one is
+    /// looked at; who finds it taken reads the page for himself.
+    last_pages: [Mutex<Option<LastPage>>; LAST_PAGES],
 }
 
 impl Segment {
@@ -45,8 +54,16 @@ impl Segment {
             return Err(Error::corrupt(path, "it was cut short"));
         }
         let Header { stretch, kind, entries, index_at, .. } = header;
-        let mut segment =
-            Segment { path: path.to_owned(), words, stretch, kind, entries, index_at, fences: Vec::new() };
+        let mut segment = Segment {
+            path: path.to_owned(),
+            words,
+            stretch,
+            kind,
+            entries,
+            index_at,
+            fences: Vec::new(),
+            last_pages: Default::default(),
+        };
         let mut fences = Vec::new();
         segment.bytes(index_at + (pages * PAGE) as u64, pages * WORD, &mut fences)?;
         if crc32c::crc32c(&fences) != header.fences_crc {
@@ -202,8 +219,22 @@ impl Segment {
         let Some(page) = self.fences.partition_point(|fence| *fence <= key.order()).checked_sub(1) else {
             return Ok(None);
         };
-        let bytes = self.index_page(page)?;
-        Ok(self.entries_of(page, &bytes).find(|entry| entry.key == key))
+        let Ok(mut last) = self.last_pages[page % LAST_PAGES].try_lock() else {
+            return Ok(self.entry_on(page, &self.index_page(page)?, key));
+        };
+        if let Some((_, bytes)) = last.as_ref().filter(|(of, _)| *of == page) {
+            return Ok(self.entry_on(page, bytes, key));
+        }
+        let bytes = Box::new(self.index_page(page)?);
+        let entry = self.entry_on(page, &bytes, key);
+        *last = Some((page, bytes));
+        Ok(entry)
+    }
+
+    fn entry_on(&self, page: usize, bytes: &[u8; PAGE], key: Key) -> Option<Entry> {
+        let entries = self.slots_of(page, bytes);
+        let at = entries.partition_point(|bytes| Entry::decode(bytes).key.order() < key.order());
+        entries.get(at).map(Entry::decode).filter(|entry| entry.key == key)
     }
 
     fn checked_chunk(&self, entry: &Entry, chunk: &mut Vec<u8>) -> Result<(), Error> {
@@ -229,8 +260,12 @@ impl Segment {
     }
 
     pub(super) fn entries_of<'a>(&self, page: usize, bytes: &'a [u8; PAGE]) -> impl Iterator<Item = Entry> + use<'a> {
+        self.slots_of(page, bytes).iter().map(Entry::decode)
+    }
+
+    fn slots_of<'a>(&self, page: usize, bytes: &'a [u8; PAGE]) -> &'a [[u8; ENTRY]] {
         let count = (self.entries - page * PER_PAGE).min(PER_PAGE);
-        bytes.as_chunks::<ENTRY>().0[..count].iter().map(Entry::decode)
+        &bytes.as_chunks::<ENTRY>().0[..count]
     }
 
     pub(super) fn nonsense(&self, key: Key) -> Error {
