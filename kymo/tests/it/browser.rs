@@ -15,6 +15,8 @@ use tsdb::{Point, Rules, Store, StoreLimits, Timestamp, WhisperStore};
 
 const NOW: Timestamp = Timestamp(1_712_068_640);
 const HOSTILE: &str = "evil.<img src=x onerror=alert(1)>";
+/// chromedriver takes a free port of ::1 and gives up where the same port of 127.0.0.1 is another test's.
+const ATTEMPTS: usize = 8;
 /// How long a page may take to show what is waited for; a busy machine needs most of it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -345,18 +347,25 @@ impl Driver {
             missing("there is no chromium");
             return None;
         }
-        let started = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-        let Ok(mut process) = started else {
-            missing("there is no chromedriver");
-            return None;
-        };
-        let told = BufReader::new(process.stdout.take().expect("it was piped")).lines().map_while(Result::ok);
-        let port = told.filter_map(|line| {
-            let (_, rest) = line.split_once("started successfully on port ")?;
-            rest.trim_end_matches('.').parse().ok()
-        });
-        let port = { port }.next().expect("chromedriver tells its port");
-        Some(Driver { process, port })
+        let mut told = Vec::new();
+        for _ in 0..ATTEMPTS {
+            let command = &mut Command::new("chromedriver");
+            let Ok(process) = command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null()).spawn() else {
+                missing("there is no chromedriver");
+                return None;
+            };
+            // The process ends with its driver also where it never tells a port.
+            let mut driver = Driver { process, port: 0 };
+            let lines = BufReader::new(driver.process.stdout.take().expect("it was piped")).lines();
+            for line in lines.map_while(Result::ok) {
+                if let Some((_, port)) = line.split_once("started successfully on port ") {
+                    driver.port = port.trim_end_matches('.').parse().expect("a port is a number");
+                    return Some(driver);
+                }
+                told.push(line);
+            }
+        }
+        panic!("chromedriver does not start:\n{}", told.join("\n"));
     }
 
     async fn open(&self, profile: &str, scripts: Scripts) -> WebDriverResult<WebDriver> {
