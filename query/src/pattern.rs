@@ -16,9 +16,10 @@ pub struct Pattern {
 impl Pattern {
     /// Compiles; the error is what the regex parser says.
     pub fn compile(text: &str, limits: &Limits) -> Result<Pattern, String> {
-        let mut builder = RegexBuilder::new(&without_python_ends(text));
+        let refused = |why: &dyn std::fmt::Display| format!("`{text}` is no regular expression: {why}");
+        let mut builder = RegexBuilder::new(&from_python(text).map_err(|why| refused(&why))?);
         builder.backtrack_limit(limits.regex_steps).delegate_size_limit(limits.regex_bytes);
-        let regex = builder.build().map_err(|why| format!("`{text}` is no regular expression: {why}"))?;
+        let regex = builder.build().map_err(|why| refused(&why))?;
         Ok(Pattern { regex, output_bytes_max: limits.name_bytes })
     }
 
@@ -51,18 +52,84 @@ impl Pattern {
     }
 }
 
-/// Python's `\Z` is the very end, which is `\z` here.
-fn without_python_ends(text: &str) -> String {
+/// The pattern in the words of the regex parser, which knows more than Python does: what Python refuses is refused here, as
+/// calls of groups by number (`\g99999999`) take memory as they like before any bound is asked.
+fn from_python(text: &str) -> Result<String, String> {
     let mut output = String::with_capacity(text.len());
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        output.push(c);
-        if c == '\\' {
-            output.extend(chars.next().map(|escaped| if escaped == 'Z' { 'z' } else { escaped }));
+    let mut in_class = false;
+    let (mut groups, mut referred) = (0, 0);
+    let mut rest = text;
+    while let Some(at) = rest.find(['\\', '(', '[', ']']) {
+        let (plain, special) = rest.split_at(at);
+        output.push_str(plain);
+        let (sign, after) = special.split_at(1);
+        rest = after;
+        output.push_str(sign);
+        match sign {
+            "(" if !in_class => {
+                groups += usize::from(!after.starts_with('?') || after.starts_with("?P<"));
+                referred = referred.max(known_group(after)?);
+                if let Some(condition) = after.strip_prefix("?(") {
+                    output.push_str("?(");
+                    rest = condition;
+                }
+            }
+            "[" if !in_class => {
+                in_class = true;
+                if let Some(others) = after.strip_prefix('^') {
+                    output.push('^');
+                    rest = others;
+                }
+                // A `]` that comes first is one of the class.
+                if let Some(others) = rest.strip_prefix(']') {
+                    output.push_str(r"\]");
+                    rest = others;
+                }
+            }
+            // Classes do not nest.
+            "[" => output.insert(output.len() - 1, '\\'),
+            "]" => in_class = false,
+            "\\" => {
+                let Some(escaped) = after.chars().next() else { return Err("a `\\` ends it".to_owned()) };
+                if escaped.is_ascii_alphabetic() && !"AbBdDsSwWZafnrtvxuUN".contains(escaped) {
+                    return Err(format!("bad escape \\{escaped}"));
+                }
+                group_number(after)?;
+                // Python's `\Z` is the very end, which is `\z` here.
+                output.push(if escaped == 'Z' { 'z' } else { escaped });
+                rest = &after[escaped.len_utf8()..];
+            }
+            _ => {}
         }
     }
-    output
+    output.push_str(rest);
+    if referred > groups { Err(format!("invalid group reference {referred}")) } else { Ok(output) }
 }
+
+/// Whether what follows a `(` begins a group that Python has; the group that a condition asks for, else 0.
+fn known_group(after: &str) -> Result<usize, String> {
+    let Some(extension) = after.strip_prefix('?') else { return Ok(0) };
+    let one_of = |text: &str, allowed: &str| text.starts_with(|c| allowed.contains(c));
+    let known = match extension.as_bytes().first() {
+        Some(b'P') => one_of(&extension[1..], "<="),
+        Some(b'<') => one_of(&extension[1..], "=!"),
+        // Python has a number or a name here, and no sign, quote or call.
+        Some(b'(') if !one_of(&extension[1..], "+-<'?*R") => return group_number(&extension[1..]),
+        _ => one_of(extension, ":#=!>-aiLmsux"),
+    };
+    if known { Ok(0) } else { Err(format!("unknown extension ?{}", extension.chars().take(2).collect::<String>())) }
+}
+
+/// The number that the text begins with, 0 where none does; a group's has at most [`GROUP_DIGITS`] digits.
+fn group_number(text: &str) -> Result<usize, String> {
+    let (digits, _) = text.split_at(text.bytes().take_while(u8::is_ascii_digit).count());
+    if digits.len() > GROUP_DIGITS {
+        return Err(format!("invalid group reference {digits}"));
+    }
+    Ok(digits.parse().unwrap_or(0))
+}
+
+const GROUP_DIGITS: usize = 4;
 
 /// A replacement, its references found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -190,6 +257,8 @@ mod tests {
             ("(x)?a", r"[\1]", "a", "[]"),
             (r"\.", r"\0601", "a.b", "a01b"),
             ("ü", "u", "müsü", "musu"),
+            (r"[](?R[)]+|[^](?P]", "-", "x(?[]P", "--P"),
+            (r"(a)(?(1)b|c)(?P<n>d)?(?P=n)?(?i:E)(?#no)(?!f)", "-", "abddex", "-x"),
         ] {
             assert_eq!(sub(pattern, template, text).as_deref(), Ok(expected), "{pattern} {template}");
         }
@@ -201,6 +270,22 @@ mod tests {
             [("(", "x", "a"), ("(saw)", r"\9", "a"), ("a", r"\q", "a"), ("a", r"\g<n>", "a"), ("a", "\\", "a")]
         {
             assert!(sub(pattern, template, text).is_err(), "{pattern} {template}");
+        }
+        for pattern in [
+            r"\g99999999999999999",
+            r"(a)\g<1>",
+            r"(a)\k<1>",
+            r"\99999999999999999",
+            "(a)(?(99999999999999999)b|c)",
+            "(a)(?(2)b|c)",
+            "(?P>n)",
+            "(?&n)",
+            "(?R)",
+            "(?1)",
+            "(?|a)",
+            r"a\",
+        ] {
+            assert!(sub(pattern, "", "a").is_err(), "{pattern}");
         }
         let small = Limits { name_bytes: 100, regex_steps: 1000, ..Limits::default() };
         let doubled = Pattern::compile("(.*)", &small).unwrap();
