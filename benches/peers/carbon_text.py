@@ -4,8 +4,9 @@
     cargo build --release && conformance/peers/install && benches/peers/carbon_text.py [kymo|carbon]
 
 100,000 series are created with one point each, then 10 points of each are sent as fast as they are taken, then one of each every
-10 s for a minute. CPU time is of the process; a phase is over when it has come to rest. What was stored is counted: files
-of carbon, values of a thousand series of kymo. kymo syncs every 10 s; carbon, as it comes, never does.
+10 s for a minute. CPU time is of the process; a phase is over when it has come to rest. `seen` is how long after the first byte the
+last of the new series can be read: from kymo's /render, from carbon's file. What was stored is counted: files of carbon, values
+of a thousand series of kymo. kymo syncs every 10 s; carbon, as it comes, never does.
 """
 import json, os, pathlib, signal, socket, subprocess, sys, tempfile, time, urllib.parse, urllib.request
 
@@ -64,6 +65,9 @@ class Carbon:
         command += ["--nodaemon", "--pidfile", folder / "pid", "start"]
         self.process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
+    def shows(self, name):
+        return (self.folder / "storage/whisper" / (name.replace(".", "/") + ".wsp")).exists()
+
     def check(self, points):
         files = sum(1 for _ in (self.folder / "storage/whisper/fleet").rglob("*.wsp"))
         assert files == SERIES, f"{files} files"
@@ -80,11 +84,16 @@ class Kymo:
         command += ["--storage-schemas", folder / "storage-schemas.conf"]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
-    def check(self, points):
+    def render(self, names):
         asked = [("format", "json"), ("from", "-30min"), ("noNullPoints", "1")]
-        asked += [("target", name) for name in NAMES[:: SERIES // 1000]]
-        body = urllib.parse.urlencode(asked).encode()
-        answer = json.load(urllib.request.urlopen(f"http://127.0.0.1:{self.http}/render", body))
+        body = urllib.parse.urlencode(asked + [("target", name) for name in names]).encode()
+        return json.load(urllib.request.urlopen(f"http://127.0.0.1:{self.http}/render", body))
+
+    def shows(self, name):
+        return any(series["datapoints"] for series in self.render([name]))
+
+    def check(self, points):
+        answer = self.render(NAMES[:: SERIES // 1000])
         assert len(answer) == 1000, f"{len(answer)} of 1000 series"
         for series in answer:
             assert len(series["datapoints"]) == points, f"{series['target']}: {len(series['datapoints'])} of {points}"
@@ -115,8 +124,15 @@ def measure(peer):
 
             lines, spent, begun = flush(0, base), cpu_seconds(pid), time.time()
             wire.sendall(lines)
+            while not server.shows(NAMES[-1]):
+                time.sleep(0.02)
+            seen = time.time() - begun
             taken = rest(pid) - begun
-            print(f"peer {server.name} create {taken:.2f} s, {cpu_seconds(pid) - spent:.2f} CPU s per 100,000 series", flush=True)
+            print(
+                f"peer {server.name} create {seen:.2f} s until seen, {taken:.2f} s until at rest, "
+                f"{cpu_seconds(pid) - spent:.2f} CPU s per 100,000 series",
+                flush=True,
+            )
 
             rounds = [flush(k, base + k * STEP) for k in range(1, BULK + 1)]
             spent, begun = cpu_seconds(pid), time.time()

@@ -296,6 +296,10 @@ impl SlabStore {
 
 impl Store for SlabStore {
     fn resolve(&self, name: &str) -> Result<SeriesId, Error> {
+        // Only canonical names are listed: most that come are, and need not be looked through for what would make them so.
+        if let Some(known) = self.index.known(name) {
+            return Ok(known);
+        }
         let resolved = canonical(name)
             .map_err(|reason| name_error(name, reason))
             .and_then(|canonical| self.resolve_canonical(&canonical));
