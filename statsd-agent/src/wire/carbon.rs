@@ -1,6 +1,7 @@
 //! Carbon's plain text, `name value timestamp`: points that skip aggregation and go straight to the store.
 
 use super::number::{is_python_space, python};
+use memchr::memchr_iter;
 
 /// One point as sent. The name is not looked at: the store sorts its tags and refuses what it cannot keep.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,13 +33,28 @@ const LATEST: f64 = 253_402_300_800.0;
 /// Reads one line without its newline; a carriage return before it is white space.
 pub fn parse(line: &[u8]) -> Result<CarbonPoint<'_>, CarbonError> {
     let text = std::str::from_utf8(line).map_err(|_| CarbonError::NotThreeFields)?;
+    let (name, value, at) = plain_fields(text).map_or_else(|| fields(text), Ok)?;
+    let value = python(value).ok_or(CarbonError::BadValue)?;
+    let at = python(at).ok_or(CarbonError::BadTimestamp)?;
+    checked(name, value, at)
+}
+
+/// The fields of a line as senders write it: ASCII, with one space between two of them. Others are left to [`fields`].
+fn plain_fields(text: &str) -> Option<(&str, &str, &str)> {
+    let mut spaces = memchr_iter(b' ', text.as_bytes());
+    let (Some(first), Some(second), None) = (spaces.next(), spaces.next(), spaces.next()) else { return None };
+    // Folded without a way out, which the compiler makes vectors of.
+    let is_plain = text.bytes().fold(true, |plain, byte| plain & (b' '..0x7f).contains(&byte));
+    let is_whole = is_plain && first > 0 && second > first + 1 && second + 1 < text.len();
+    is_whole.then(|| (&text[..first], &text[first + 1..second], &text[second + 1..]))
+}
+
+fn fields(text: &str) -> Result<(&str, &str, &str), CarbonError> {
     let mut fields = text.split(is_python_space).filter(|field| !field.is_empty());
     let (Some(name), Some(value), Some(at), None) = (fields.next(), fields.next(), fields.next(), fields.next()) else {
         return Err(CarbonError::NotThreeFields);
     };
-    let value = python(value).ok_or(CarbonError::BadValue)?;
-    let at = python(at).ok_or(CarbonError::BadTimestamp)?;
-    checked(name, value, at)
+    Ok((name, value, at))
 }
 
 /// A point of these parts, if it can be one.
@@ -71,6 +87,10 @@ mod tests {
             point("a.b", 1.5, Some(1700000000)),
             "collectd ends lines with CRLF"
         );
+        assert_eq!(parse(b" a.b 1"), Err(CarbonError::NotThreeFields));
+        assert_eq!(parse(b"a.b  1"), Err(CarbonError::NotThreeFields));
+        assert_eq!(parse(b"a.b 1 "), Err(CarbonError::NotThreeFields));
+        assert_eq!(parse(b"a\tb 1 5"), Err(CarbonError::NotThreeFields));
         assert_eq!(parse(b"  a.b\t1e3  1700000000.9 "), point("a.b", 1000.0, Some(1700000000)));
         assert_eq!(parse(b"a.b 1_000 +17_0e0"), point("a.b", 1000.0, Some(170)), "as Python's float()");
         assert_eq!(parse("a.b\u{1f}inf\u{85}5".as_bytes()), point("a.b", f64::INFINITY, Some(5)));

@@ -42,6 +42,10 @@ pub fn decimal(text: &[u8]) -> Option<(f64, usize)> {
 
 /// `float(text)` of Python, which carbon reads with: `1_000`, `+.5`, `inf` and `nan` among others; white space around it.
 pub fn python(text: &str) -> Option<f64> {
+    // What senders write, and what a timestamp is: few enough digits that the double is exact.
+    if let Some(value) = few_digits(text) {
+        return Some(value);
+    }
     let text = text.trim_matches(is_python_space);
     if !text.contains('_') {
         return text.parse().ok();
@@ -51,6 +55,13 @@ pub fn python(text: &str) -> Option<f64> {
     let between_digits = |at: usize| is_digit(at.checked_sub(1)) && is_digit(Some(at + 1));
     let all = bytes.iter().enumerate().all(|(at, &byte)| byte != b'_' || between_digits(at));
     all.then(|| text.replace('_', "").parse().ok()).flatten()
+}
+
+fn few_digits(text: &str) -> Option<f64> {
+    let digits = text.as_bytes();
+    let all = digits.iter().fold(true, |all, digit| all & digit.is_ascii_digit());
+    let value = || digits.iter().fold(0_u64, |value, digit| value * 10 + u64::from(digit - b'0'));
+    (all && (1..=15).contains(&digits.len())).then(|| value() as f64)
 }
 
 /// White space to Python's `str.split` and `str.strip`.

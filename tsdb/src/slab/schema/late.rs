@@ -8,6 +8,7 @@ use crate::slab::segment::Key;
 use crate::slab::spans::Spans;
 use crate::time::Timestamp;
 use hashbrown::HashMap;
+use roaring::RoaringBitmap;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -44,6 +45,8 @@ const BATCH: usize = 1 << 20;
 #[derive(Clone, Default)]
 pub(super) struct LateSpan {
     columns: HashMap<u32, Vec<Kept>>,
+    /// Every slot that has points and perhaps some that had, so that whoever opens a slot need not look through all columns.
+    slots: RoaringBitmap,
 }
 
 impl LateSpan {
@@ -124,6 +127,7 @@ impl Late {
         let kept = Kept { slot, generation: point.key.generation, value: point.value };
         let span = Arc::make_mut(self.spans.entry((point.archive, span)).or_default());
         span.columns.entry(point.key.column).or_default().push(kept);
+        span.slots.insert(slot);
         self.points += 1;
     }
 
@@ -189,8 +193,12 @@ impl Late {
         let (span, step) = (Spans::start(first, spans.unit_secs), i64::from(spans.step.secs()));
         let moved = &mut self.moved;
         let mut taken = Vec::new();
-        if let Some(points) = self.spans.get_mut(&(0, span)) {
+        let slot_from = |at: Timestamp| ((at - span + step - 1) / step) as u32;
+        let slots = slot_from(first)..slot_from(end);
+        let has_any = |points: &LateSpan| points.slots.range_cardinality(slots.clone()) > 0;
+        if let Some(points) = self.spans.get_mut(&(0, span)).filter(|points| has_any(points)) {
             let start = |kept: &Kept| span + i64::from(kept.slot) * step;
+            Arc::make_mut(points).slots.remove_range(slots);
             for (column, points) in &mut Arc::make_mut(points).columns {
                 for kept in points.extract_if(.., |kept| (first..end).contains(&start(kept))) {
                     let (key, start) = (Key { column: *column, generation: kept.generation }, start(&kept));
