@@ -39,6 +39,8 @@ fn answer(source: &dyn Source, target: &str) -> Vec<query::Series> {
         zone: TimeZone::UTC,
         x_files_factor: 0.0,
         max_data_points: 0,
+        template: &[],
+        events: None,
         limits: Limits::default(),
         stop: Stop::default(),
     };

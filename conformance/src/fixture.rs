@@ -27,6 +27,29 @@ pub struct Series {
     value: shapes::Shape,
 }
 
+/// Something that happened beside the series.
+pub struct Event {
+    /// In seconds since 1970.
+    pub when: i64,
+    /// In a few words.
+    pub what: &'static str,
+    /// With blanks between them.
+    pub tags: &'static str,
+    /// More about it; empty where none was given.
+    pub data: &'static str,
+}
+
+/// Every event, in the order in which the generator's list is posted.
+pub const EVENTS: [Event; 7] = [
+    Event { when: NOW - 3000, what: "deploy 41", tags: "deploy api", data: "api v41" },
+    Event { when: NOW - 1200, what: "deploy 42", tags: "deploy api", data: "api v42" },
+    Event { when: NOW - 900, what: "firmware 2.1", tags: "firmware devices", data: "rollout" },
+    Event { when: NOW - 600, what: "incident", tags: "incident", data: "" },
+    Event { when: NOW - 600, what: "two at once", tags: "deploy", data: "" },
+    Event { when: NOW - 300, what: "untagged", tags: "", data: "nothing" },
+    Event { when: NOW - 5 * 86_400, what: "old", tags: "deploy", data: "" },
+];
+
 /// Every series, in the generator's order.
 pub fn series() -> Vec<Series> {
     shapes::all()

@@ -59,6 +59,8 @@ fn ask(targets: &[String]) {
             zone,
             x_files_factor: 0.0,
             max_data_points: 0,
+            template: &[],
+            events: None,
             limits,
             stop: Stop::default(),
         },

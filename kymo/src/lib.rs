@@ -11,6 +11,7 @@ mod clock;
 pub mod command;
 mod commits;
 pub mod config;
+mod events;
 mod journal;
 mod own_series;
 mod server;

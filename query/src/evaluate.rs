@@ -10,10 +10,10 @@ use crate::functions::{Args, Body, Function, Need, Renames, Slots, Tagging, Take
 use crate::plan::{Fetch, Planned, Planner, Spent};
 use crate::read::Reading;
 use crate::series::{Consolidation, Series, Style};
-use crate::source::Source;
-use crate::{Cost, Request, bind, parse, read, sketches, tags};
+use crate::source::{Source, SourceError};
+use crate::{Cost, Request, bind, parse, read, sketches, tags, template};
 use std::collections::HashMap;
-use tsdb::Window;
+use tsdb::{Tagged, Timestamp, Window};
 
 /// One run: what was read, what was spent, and what a function leaves for the ones after it.
 pub struct Evaluation<'a> {
@@ -103,6 +103,7 @@ impl<'a> Evaluation<'a> {
             return Err(Fault::Limit { limit: "nesting", allowed: u64::from(TEXTS_DEEP_MAX), wanted });
         }
         let Some(expr) = parse::parse(text, limits).map_err(|misfit| misfit.fault)?.expr else { return Ok(Vec::new()) };
+        let expr = template::expand(expr, self.request.template, limits).map_err(|misfit| misfit.fault)?;
         let bound = bind::bind(expr, text, limits).map_err(|misfit| misfit.fault)?;
         let request = Request { window, ..self.request.clone() };
         let mut planner = Planner::resumed(self.source, &request, self.shared.spent);
@@ -115,6 +116,15 @@ impl<'a> Evaluation<'a> {
         self.shared = inner.shared;
         self.shared.depth -= 1;
         answered.map_err(|misfit| misfit.fault)
+    }
+
+    /// When what was tagged so happened.
+    pub(crate) fn moments(&self, window: Window, tagged: &Tagged) -> Result<Vec<Timestamp>, Fault> {
+        let moments = match self.request.events {
+            Some(events) => events.moments(window, tagged),
+            None => Err(SourceError::Refused("there are no events here".to_owned())),
+        };
+        moments.map_err(|source| Fault::Source { name: "events".to_owned(), source })
     }
 
     /// A function of lists alone, as other functions call one by its name.

@@ -10,6 +10,7 @@ pub mod limits;
 pub mod ast;
 mod bind;
 mod parse;
+mod template;
 
 pub mod attime;
 
@@ -32,7 +33,7 @@ mod tags;
 pub use error::Error;
 pub use limits::Limits;
 pub use series::{Consolidation, Series, Style};
-pub use source::{Source, SourceError};
+pub use source::{EventSource, Source, SourceError};
 pub use stop::Stop;
 
 use error::Span;
@@ -42,7 +43,7 @@ use plan::Planner;
 use tsdb::{Timestamp, Window};
 
 /// What is asked.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Request<'a> {
     /// The targets, answered in order.
     pub targets: &'a [String],
@@ -57,6 +58,10 @@ pub struct Request<'a> {
     /// As many values of a series as the caller will keep; [`consolidate::to_max_data_points`] makes them. With it known,
     /// what is computed from sketches is merged there instead of averaged. 0: all.
     pub max_data_points: u32,
+    /// What stands for the placeholders of `template`, before what the targets say.
+    pub template: &'a [(String, String)],
+    /// What `events` asks.
+    pub events: Option<&'a dyn EventSource>,
     /// What the query may cost.
     pub limits: Limits,
     /// Ends it early.
@@ -107,6 +112,7 @@ pub fn answer(source: &dyn Source, request: &Request<'_>) -> Result<Answer, Erro
         let parsed = parse::parse(text, &request.limits).map_err(located)?;
         notes.extend(parsed.ignored.map(|ignored| ignored.note(target)));
         let Some(expr) = parsed.expr else { continue };
+        let expr = template::expand(expr, request.template, &request.limits).map_err(located)?;
         let bound = bind::bind(expr, text, &request.limits).map_err(located)?;
         planned.push((target, planner.target(target, bound).map_err(located)?));
     }

@@ -1,7 +1,7 @@
 //! Where series come from: all that this crate knows of storage.
 
 pub use crate::error::SourceError;
-pub use tsdb::{Archive, Fetched, FetchedSketches, Node};
+pub use tsdb::{Archive, Fetched, FetchedSketches, Node, Tagged};
 
 use tsdb::index::TagExpression;
 use tsdb::{Error, Store, Timestamp, Window};
@@ -56,6 +56,15 @@ pub trait Source: Send + Sync {
     }
 }
 
+/// Where events come from, which lie beside the series.
+pub trait EventSource: Send + Sync {
+    /// The moments of the events of a window, its end included, in order.
+    ///
+    /// # Errors
+    /// They may not be seen, or cannot be read.
+    fn moments(&self, window: Window, tagged: &Tagged) -> Result<Vec<Timestamp>, SourceError>;
+}
+
 impl<S: Store> Source for S {
     fn find(&self, pattern: &str) -> Result<Vec<Node>, SourceError> {
         Store::find(self, pattern).map_err(SourceError::from)
@@ -100,7 +109,8 @@ impl From<Error> for SourceError {
             Error::TooManyExpansions { .. }
             | Error::TooManyNodes { .. }
             | Error::Name { .. }
-            | Error::TagExpression { .. } => SourceError::Refused(error.to_string()),
+            | Error::TagExpression { .. }
+            | Error::EventTooLong { .. } => SourceError::Refused(error.to_string()),
             error => SourceError::Failed(Box::new(error)),
         }
     }

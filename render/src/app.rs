@@ -1,6 +1,6 @@
 //! What the server is given: where series come from, what time it is, how it fares, and how much it may take.
 
-use crate::access::{Access, Grants, Known, Reach, Scope, View};
+use crate::access::{Access, EventsView, Grants, Known, Reach, Scope, View};
 use crate::alert::Board;
 use crate::catalogue::Catalogue;
 use crate::draw::Unit;
@@ -37,6 +37,8 @@ pub struct App {
     pub tls: Option<Arc<Tls>>,
     /// How the alert rules stand; `None` for who may not see that.
     pub alerts: Option<Arc<Board>>,
+    /// What happened; `None` where no events are kept.
+    pub events: Option<Arc<EventsView>>,
     /// Counts what was turned away, by reason.
     pub turned: Arc<Turned>,
 }
@@ -57,6 +59,7 @@ impl App {
             grants: Arc::new(Grants::everything()),
             tls: None,
             alerts: Some(Arc::default()),
+            events: None,
             turned: Arc::default(),
         }
     }
@@ -66,6 +69,7 @@ impl App {
         let mut app = App {
             catalogue: View::of(Arc::clone(&self.catalogue), grants),
             own: View::of(Arc::clone(&self.own), grants),
+            events: self.events.as_ref().map(|events| events.seen_with(grants)),
             grants: Arc::clone(grants),
             // Any rule may be about any name.
             alerts: self.alerts.clone().filter(|_| *grants.reach(Scope::Read) == Reach::Everything),

@@ -18,6 +18,12 @@ pub enum Error {
     /// The store could not list its names.
     #[error("read the names")]
     Names(#[source] SourceError),
+    /// The events could not be read or written.
+    #[error("the events")]
+    Events(#[source] SourceError),
+    /// There is no such event.
+    #[error("there is no event {0:?}")]
+    NoEvent(String),
     /// All workers are taken and the queue before them is full.
     #[error(
         "{running} requests are being answered and {waiting} are waiting, which is all that \

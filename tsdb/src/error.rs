@@ -30,6 +30,22 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// The file of events failed.
+    #[error("the events in {}", .path.display())]
+    Events {
+        /// The file.
+        path: PathBuf,
+        /// What its database says.
+        source: Box<redb::Error>,
+    },
+    /// An event that is longer than there is room.
+    #[error("an event of {bytes} bytes is longer than all events may be together ({limit})")]
+    EventTooLong {
+        /// Of its texts and tags.
+        bytes: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// The file is whole, but in go-whisper's compressed format, which is read and never written.
     #[error("{} is in go-whisper's compressed format, which is read but not written", .0.display())]
     Compressed(PathBuf),

@@ -6,7 +6,7 @@
 //! values at once; `name`, `glob` and `find` are the names and the tree, `index` that tree without folders; `ini` and
 //! `schema` are the rules for new series. `store` is the one interface to whatever keeps series, `catalogue`, `counters` and
 //! `lock` are what any open store keeps; `whisper` is the file format and `whisper_store` a folder of such files; `slab` is
-//! our own store.
+//! our own store. `events` is what happened, beside the series.
 //!
 //! Invariants: no name leads out of the store's folder, a file that fails loses its own points only, and every point that
 //! is not written is counted by reason.
@@ -15,6 +15,7 @@
 mod catalogue;
 mod counters;
 pub mod error;
+mod events;
 mod find;
 pub mod gap;
 mod glob;
@@ -36,6 +37,7 @@ mod whisper_store;
 pub use catalogue::SeriesId;
 pub use counters::Counts;
 pub use error::Error;
+pub use events::{Event, EventLimits, Events, Tagged};
 pub use gap::{GAP, is_gap};
 pub use name::NameError;
 pub use retention::{Archive, Retention, RetentionError};

@@ -4,7 +4,7 @@
 use crate::cli::{PlaceArgs, SourceArgs};
 use crate::config::own_store;
 use crate::config::pipeline::read_rules;
-use crate::{client, clock};
+use crate::{client, clock, events};
 use anyhow::{Context, Result, anyhow, bail};
 use render::App;
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 use tower::ServiceExt;
-use tsdb::{Error, SlabStore, Store, StoreLimits, SyncPolicy, WhisperStore};
+use tsdb::{Error, EventLimits, SlabStore, StoreLimits, SyncPolicy, WhisperStore};
 
 /// An answer larger than this is a mistake in the question.
 const ANSWER_BYTES_MAX: u64 = 1 << 30;
@@ -68,9 +68,11 @@ pub fn get(
                 Error::Locked(_) => anyhow!("a running kymo has {} open: ask it with --server URL", own.display()),
                 error => error.into(),
             })?;
-            from_store(Arc::new(store), &path)
+            let kept = events::file(data).exists();
+            let events = if kept { events::open(data, EventLimits::default()) } else { None };
+            from_store(App { events, ..App::new(Arc::new(store), clock::now) }, &path)
         }
-        (None, Some(tree)) => from_store(Arc::new(WhisperStore::open_read_only(tree)?), &path),
+        (None, Some(tree)) => from_store(App::new(Arc::new(WhisperStore::open_read_only(tree)?), clock::now), &path),
         (None, None) => from_server(place, &path, timeout),
     }
 }
@@ -89,8 +91,7 @@ fn from_server(place: &PlaceArgs, path: &str, timeout: Option<Duration>) -> Resu
     judged(status, body)
 }
 
-fn from_store(store: Arc<dyn Store>, path: &str) -> Result<Vec<u8>> {
-    let app = App::new(Arc::new(store), clock::now);
+fn from_store(app: App, path: &str) -> Result<Vec<u8>> {
     let runtime = tokio::runtime::Runtime::new().context("start the evaluation")?;
     runtime.block_on(async {
         let request = axum::http::Request::get(path).body(axum::body::Body::empty()).context("form the request")?;

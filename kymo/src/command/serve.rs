@@ -8,6 +8,7 @@ use crate::clock;
 use crate::commits::Commits;
 use crate::config::pipeline::{self, Plan};
 use crate::config::{Settings, own_store};
+use crate::events;
 use crate::journal::Journal;
 use crate::own_series::{OwnSeries, Stages};
 use crate::server::{Guard, Server};
@@ -59,6 +60,7 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
     let pickle = agent.carbon_addrs().last().copied();
     let app = App {
         alerts: Some(Arc::clone(&alerts.board)),
+        events: events::open(&settings.data, pipeline::event_limits(&settings)),
         own: Arc::new(Arc::clone(&own)),
         health: Arc::new(move || stages.health()),
         listening: listening.clone(),

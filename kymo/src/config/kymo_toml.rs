@@ -140,6 +140,10 @@ pub struct Limits {
     pub waiting_points: Option<u32>,
     /// Late points that wait for a segment.
     pub late_points: Option<u32>,
+    /// Events that are kept.
+    pub events: Option<u32>,
+    /// Bytes of them.
+    pub events_bytes: Option<u64>,
     /// Series one query may read.
     pub query_series: Option<u32>,
     /// Points one query may read.
@@ -321,6 +325,8 @@ pub const KEYS: &[Key] = &[
         "4000000",
         "Late points of each retention that wait in memory while they cannot be written; further ones are refused and counted.",
     ),
+    key("limits.events", "100000", "Events (`/events/`) that are kept; the oldest make room."),
+    key("limits.events_bytes", "67108864", "Bytes of the texts and tags of all events; the oldest make room."),
     key("limits.query_series", "10000", "Series that one request may read; more is answered 400."),
     key(
         "limits.query_points",

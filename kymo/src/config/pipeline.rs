@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
-use tsdb::{Quota, Rules, SlabOptions, Step, StoreLimits};
+use tsdb::{EventLimits, Quota, Rules, SlabOptions, Step, StoreLimits};
 
 /// A receiver a core pays until the kernel's side of UDP is the limit.
 const RECEIVERS_MAX: usize = 4;
@@ -164,6 +164,14 @@ fn slab_options(settings: &Settings) -> SlabOptions {
     set(&mut options.waiting_points, settings.limits.waiting_points.map(|points| points as usize));
     set(&mut options.late_points, settings.limits.late_points.map(|points| points as usize));
     options
+}
+
+/// How many events are kept.
+pub fn event_limits(settings: &Settings) -> EventLimits {
+    let mut limits = EventLimits::default();
+    set(&mut limits.events, settings.limits.events.map(u64::from));
+    set(&mut limits.bytes, settings.limits.events_bytes);
+    limits
 }
 
 /// What the thread that looks at alerts is started with.

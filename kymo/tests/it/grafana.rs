@@ -2,7 +2,7 @@
 //! kind and shape of every answer are what that code reads.
 
 use crate::running::Running;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -61,6 +61,22 @@ fn post(kymo: &Running, path: &str, form: &[(&str, &str)]) -> Answer {
     ask(kymo, "POST", path, &[], form)
 }
 
+/// As a deploy script does: curl says of its JSON that it is a form.
+fn tell(kymo: &Running, event: &Value) {
+    let mut stream = TcpStream::connect(kymo.http).expect("connects");
+    let body = event.to_string();
+    let kind = "application/x-www-form-urlencoded";
+    write!(
+        stream,
+        "POST /events/ HTTP/1.1\r\nHost: kymo\r\nConnection: close\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .expect("asked");
+    let mut whole = String::new();
+    stream.read_to_string(&mut whole).expect("UTF-8");
+    assert!(whole.starts_with("HTTP/1.1 200"), "{whole}");
+}
+
 /// A server that holds two hosts and a tagged series, and the moment of their points.
 fn serving(folder: &tempfile::TempDir) -> (Running, u64) {
     let kymo = Running::start(&folder.path().join("data"), &[]);
@@ -84,6 +100,36 @@ fn check_series(series: &Value) {
             assert!((point[0].is_null() || point[0].is_f64()) && point[1].is_i64() && point[2].is_null(), "{one}");
         }
     }
+}
+
+#[test]
+fn annotations_are_the_events_that_scripts_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    let kymo = Running::start(&folder.path().join("data"), &[]);
+    tell(&kymo, &json!({"what": "release 42", "tags": ["deploy", "api"], "data": "by hand", "when": now - 60}));
+    tell(&kymo, &json!({"what": "lunch", "tags": "people"}));
+    assert!(kymo.stop("TERM"));
+    let kymo = Running::start(&folder.path().join("data"), &[]);
+    // `GET /events/get_data?from&until&tags`, of which when, what, tags and data are read.
+    let asked = get(&kymo, "/events/get_data", &[("from", "-1h"), ("until", "now"), ("tags", "deploy")]).json();
+    let wanted =
+        json!([{"when": now - 60, "what": "release 42", "data": "by hand", "tags": ["deploy", "api"], "id": 1}]);
+    assert_eq!(asked, wanted);
+    let (from, until) = ((now - 3600).to_string(), (now + 60).to_string());
+    let all = get(&kymo, "/events/get_data", &[("from", &from), ("until", &until)]).json();
+    assert_eq!(all.as_array().expect("a list").len(), 2);
+    let drawn = [
+        ("target", "drawAsInfinite(events('deploy'))"),
+        ("from", "-10min"),
+        ("maxDataPoints", "100"),
+        ("format", "json"),
+    ];
+    let drawn = post(&kymo, "/render", &drawn).json();
+    check_series(&drawn);
+    let points = drawn[0]["datapoints"].as_array().expect("points");
+    assert_eq!(points.iter().filter_map(|point| point[0].as_f64()).sum::<f64>(), 1.0, "{drawn}");
+    assert!(kymo.stop("TERM"));
 }
 
 #[test]

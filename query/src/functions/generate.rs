@@ -1,12 +1,12 @@
-//! Series that no store has: the time, curves of it, a walk.
+//! Series that no store has: the time, curves of it, a walk, what happened.
 
-use super::{Args, Body, Function, Group, Need, Param, Takes};
+use super::{Args, Body, Function, Group, Need, Param, Takes, Value};
 use crate::consolidate::Common;
 use crate::error::Fault;
 use crate::evaluate::{Evaluation, argument};
 use crate::functions::shift::local_secs;
-use crate::series::Series;
-use tsdb::{Step, Timestamp};
+use crate::series::{Consolidation, Series};
+use tsdb::{GAP, Step, Tagged, Timestamp, Window};
 
 type Answer = Result<Vec<Series>, Fault>;
 
@@ -15,6 +15,13 @@ const STEP: Param = Param::new("step", Takes::Integer).default(Need::Integer(60)
 
 /// The family, by name.
 pub const ALL: &[Function] = &[
+    Function::new(
+        "events",
+        Group::Special,
+        "How many events with all of these tags there were in each second; `*` is all events.",
+        &[Param::new("tags", Takes::Text).multiple()],
+        Body::Lists(events),
+    ),
     Function::new(
         "identity",
         Group::Calculate,
@@ -53,6 +60,25 @@ fn generated(run: &mut Evaluation<'_>, args: &Args<'_>, at: Timestamp, value: im
     Ok(vec![stepped(run, args, (at, shown, args.integer("step")), value)?])
 }
 
+/// A value a second, and none where nothing happened. An event at the end of the range is not in it.
+fn events(run: &mut Evaluation<'_>, args: &Args<'_>, _: Vec<Vec<Series>>) -> Answer {
+    let tags: Vec<String> = args.list("tags").iter().map(Value::in_tag).collect();
+    let name = format!("events(\"{}\")", tags.join("\", \""));
+    let tagged = if tags == ["*"] { Tagged::Anyhow } else { Tagged::Every(tags) };
+    let Window { from, until } = args.window;
+    let second = Common { start: from, end: until, step: Step::SECOND };
+    let mut values = vec![GAP; points(args, second)?];
+    for moment in run.moments(Window { from, until: until - 1 }, &tagged)? {
+        let value = usize::try_from(moment - from).ok().and_then(|at| values.get_mut(at));
+        if let Some(value) = value {
+            *value = if value.is_nan() { 1.0 } else { *value + 1.0 };
+        }
+    }
+    let mut series = run.computed(name, second, values)?;
+    series.consolidation = Consolidation::Sum;
+    Ok(vec![series])
+}
+
 fn stepped(
     run: &mut Evaluation<'_>,
     args: &Args<'_>,
@@ -62,13 +88,19 @@ fn stepped(
     let Some(step) = u32::try_from(secs).ok().and_then(Step::new) else {
         return Err(argument(args.function, "`step` must be greater than 0".to_owned()));
     };
-    let (secs, length) = (i64::from(step.secs()), args.window.until - args.window.from);
-    let (allowed, points) = (args.limits.points, u64::try_from((length + secs - 1) / secs).unwrap_or(0));
+    let common = Common { start, end: start + (args.window.until - args.window.from), step };
+    let values = (0..points(args, common)? as i64).map(|at| first + at * secs).map(value).collect();
+    run.computed(args.text("name").to_owned(), common, values)
+}
+
+/// How many points these are, if so many may be.
+fn points(args: &Args<'_>, at: Common) -> Result<usize, Fault> {
+    let secs = i64::from(at.step.secs());
+    let (allowed, points) = (args.limits.points, u64::try_from((at.end - at.start + secs - 1) / secs).unwrap_or(0));
     if points > allowed {
         return Err(Fault::Limit { limit: "points", allowed, wanted: format!("{points} points") });
     }
-    let values = (0..points as i64).map(|at| first + at * secs).map(value).collect();
-    run.computed(args.text("name").to_owned(), Common { start, end: start + length, step }, values)
+    Ok(points as usize)
 }
 
 fn time(run: &mut Evaluation<'_>, args: &Args<'_>, _: Vec<Vec<Series>>) -> Answer {

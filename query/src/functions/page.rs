@@ -11,6 +11,9 @@ pub fn page() -> String {
          A target is a path (`servers.*.cpu.{user,idle}`), a call (`scale(servers.web01.load, 2)`) or a pipe\n\
          (`servers.web01.load|scale(2)`). Arguments go by position, then by keyword (`factor=2`). An unknown function or\n\
          an argument that does not fit answers 400 and points at the place.\n\n\
+         `template(scale(servers.$host.load, $by), host=\"web01\", by=2)` replaces `$host` and `$by` in the paths inside before\n\
+         anything is read; values without a name are `$1`, `$2`, …. A parameter of the request, `template[host]=db01`, goes\n\
+         before what the target says. What is quoted stays as it is.\n\n\
          Wherever a function lets you choose how several values become one, `\"quantile:0.99\"` (any number from 0 to 1) goes\n\
          too: of leaves of sketches it is the quantile of all their samples, of other series that of the values. `quantile`,\n\
          `uniques`, `mergeSketches` and that word are ours; see [Sketches](sketches.md).\n",

@@ -45,8 +45,7 @@ fn the_table_says_what_graphite_web_lists() {
 
 /// What is told otherwise on purpose: what may be left out there too though it is listed as required (`highest`, `lowest`,
 /// `constantLine`), what has no default where it is left out of names (`round`), the name of a stack without one.
-/// `events` needs a store of them.
-const KNOWN: &[&str] = &["constantLine", "events", "highest", "lowest", "round", "stacked"];
+const KNOWN: &[&str] = &["constantLine", "highest", "lowest", "round", "stacked"];
 
 /// Options are words that differ where there are more of them here.
 fn without_options(param: &Value) -> Value {

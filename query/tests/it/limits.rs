@@ -62,6 +62,8 @@ fn ask(source: &Plenty, targets: &[&str], from: &str, limits: Limits) -> Result<
             zone,
             x_files_factor: 0.0,
             max_data_points: 0,
+            template: &[],
+            events: None,
             limits,
             stop: Stop::default(),
         },
@@ -152,6 +154,8 @@ fn nothing_more_is_read_or_computed_once_nobody_waits() {
         zone,
         x_files_factor: 0.0,
         max_data_points: 0,
+        template: &[],
+        events: None,
         limits,
         stop: Stop::default(),
     };

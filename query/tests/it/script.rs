@@ -12,15 +12,19 @@
 //!   at scale(web.a)
 //! sketches 10s                  # as load, of series of sketches: the samples of each slot
 //!   timer.a  1,2,3 _ 4
+//! events                        # what happened: a moment and tags
+//!   20s  deploy api
+//! template name=value           # `template[name]` of the evals below
 //! clear                           # forgets what was loaded
 //! ```
 //!
 //! Below a series of sketches find lists p50, p99 and count, of sets count and uniques; members are samples with letters.
 
 use jiff::tz::TimeZone;
-use query::source::{Archive, Fetched, FetchedSketches, Node};
+use query::source::{Archive, Fetched, FetchedSketches, Node, Tagged};
 use query::{
-    Answer, Error, Limits, Request, Series, Source, SourceError, Stop, attime, consolidate, functions, python,
+    Answer, Error, EventSource, Limits, Request, Series, Source, SourceError, Stop, attime, consolidate, functions,
+    python,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -60,6 +64,8 @@ struct Script {
     name: String,
     series: BTreeMap<String, (Step, Vec<f64>)>,
     sketches: BTreeMap<String, Sketches>,
+    events: Vec<(Timestamp, Vec<String>)>,
+    template: Vec<(String, String)>,
     failures: Vec<String>,
 }
 
@@ -77,7 +83,15 @@ impl Script {
             match line.split_once(' ').unwrap_or((line, "")) {
                 ("load", step) => self.load(step, &below, &place),
                 ("sketches", step) => self.load_sketches(step, &below),
-                ("clear", "") => (self.series, self.sketches) = Default::default(),
+                ("events", "") => self.events.extend(below.iter().map(|line| happened(line))),
+                ("template", given) => {
+                    let (name, value) = given.split_once('=').unwrap();
+                    self.template.push((name.to_owned(), value.to_owned()));
+                }
+                ("clear", "") => {
+                    (self.series, self.sketches) = Default::default();
+                    (self.events, self.template) = Default::default();
+                }
                 ("eval", asked) => {
                     evals += 1;
                     self.eval(asked, &below, &place);
@@ -154,6 +168,8 @@ impl Script {
             zone,
             x_files_factor,
             max_data_points,
+            template: &self.template,
+            events: Some(self),
             limits,
             stop: Stop::default(),
         };
@@ -169,6 +185,23 @@ impl Script {
             let lines = |lines: &[String]| lines.iter().map(|line| format!("\n    {line}")).collect::<String>();
             self.failures.push(format!("{place}: {rest}\n  expected{}\n  given{}", lines(&expected), lines(&given)));
         }
+    }
+}
+
+fn happened(line: &str) -> (Timestamp, Vec<String>) {
+    let (at, tags) = line.split_once("  ").unwrap_or((line, ""));
+    (Timestamp(ORIGIN + secs(at)), tags.split_whitespace().map(str::to_owned).collect())
+}
+
+impl EventSource for Script {
+    fn moments(&self, window: Window, tagged: &Tagged) -> Result<Vec<Timestamp>, SourceError> {
+        let wanted = |tags: &Vec<String>| match tagged {
+            Tagged::Anyhow => true,
+            Tagged::Every(wanted) => wanted.iter().all(|tag| tags.contains(tag)),
+            Tagged::Any(wanted) => wanted.iter().any(|tag| tags.contains(tag)),
+        };
+        let is_in = |at: Timestamp| window.from <= at && at <= window.until;
+        Ok(self.events.iter().filter(|(at, tags)| is_in(*at) && wanted(tags)).map(|(at, _)| *at).collect())
     }
 }
 

@@ -142,6 +142,19 @@ impl Grants {
         }
     }
 
+    /// Refuses whom a scope does not reach all names.
+    ///
+    /// # Errors
+    /// It reaches some names or none.
+    pub fn require_everywhere(&self, scope: Scope) -> Result<(), SourceError> {
+        match self.reach(scope) {
+            Reach::Everything => Ok(()),
+            _ => {
+                Err(SourceError::Forbidden(format!("the scope `{}`, over all names, is needed for this", scope.name())))
+            }
+        }
+    }
+
     /// Whether the server itself may be asked and told, beyond any name.
     pub fn is_admin(&self) -> bool {
         self.admin

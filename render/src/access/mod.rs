@@ -6,12 +6,14 @@
 
 mod attempts;
 mod credentials;
+mod events;
 mod grants;
 mod network;
 mod secret;
 mod view;
 
 pub use credentials::{Access, Caller, Identity, Known, Refusal, Shown, Token, User};
+pub use events::EventsView;
 pub use grants::{Grants, Reach, Scope, ScopeError};
 pub use network::{Network, NetworkError};
 pub use secret::{Digest, SecretError, digest_of, token_of};

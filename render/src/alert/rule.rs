@@ -37,6 +37,8 @@ impl Rule {
             zone: TimeZone::UTC,
             x_files_factor: 0.0,
             max_data_points: 0,
+            template: &[],
+            events: None,
             limits: limits.clone(),
             stop: query::Stop::default(),
         };

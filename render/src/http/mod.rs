@@ -5,6 +5,7 @@
 
 mod alerts;
 mod asset;
+mod events;
 mod find;
 mod functions;
 mod gate;
@@ -60,7 +61,7 @@ pub fn router(app: App) -> Router {
 }
 
 fn routes(serving: Serving) -> Router {
-    let routes: [(&str, MethodRouter<Arc<Serving>>); 20] = [
+    let routes: [(&str, MethodRouter<Arc<Serving>>); 23] = [
         ("/explore", get(pages::explore)),
         ("/render", get(render::render).post(render::render)),
         ("/metrics", get(find::find).post(find::find)),
@@ -77,6 +78,9 @@ fn routes(serving: Serving) -> Router {
         ("/tags/tagSeries", post(tags::announce)),
         ("/tags/delSeries", post(tags::forget)),
         ("/tags/tagMultiSeries", post(tags::announce_many)),
+        ("/events", get(events::list).post(events::record)),
+        ("/events/get_data", get(events::data).post(events::data)),
+        ("/events/{id}", get(events::detail)),
         ("/version", get(state::version)),
         ("/healthz", get(state::health)),
         ("/api/v1/alerts", get(alerts::alerts)),

@@ -124,7 +124,8 @@ fn is_expression(words: &str) -> bool {
     words.contains(['*', '(', '{', '[', '?', '|'])
 }
 
-fn page(app: &App, params: &Params, title: &str, search: &str, body: &Html) -> Response {
+/// A whole page around its body.
+pub fn page(app: &App, params: &Params, title: &str, search: &str, body: &Html) -> Response {
     let scheme = match params.last("theme") {
         Some("light") => Scheme::Light,
         Some("dark") => Scheme::Dark,
@@ -205,6 +206,8 @@ pub fn answer(
         zone: span.zone.clone(),
         x_files_factor: 0.0,
         max_data_points: 0,
+        template: &[],
+        events: app.events.as_deref().map(|events| events as &dyn query::EventSource),
         limits: app.limits.query.clone(),
         stop: stop.clone(),
     };

@@ -66,6 +66,12 @@ impl Params {
         self.all(if self.has(name) { name } else { &bracketed }).map(str::to_owned).collect()
     }
 
+    /// What stands in brackets behind a name, with its value: `name[key]=value`.
+    pub fn keyed(&self, name: &str) -> Vec<(String, String)> {
+        let key = |full: &str| Some(full.strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']')?.to_owned());
+        self.pairs.iter().filter_map(|(full, value)| Some((key(full)?, value.clone()))).collect()
+    }
+
     /// A whole number, or `default` when the name does not occur.
     ///
     /// # Errors

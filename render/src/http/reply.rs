@@ -21,17 +21,23 @@ impl Error {
             Error::Refused(Refusal::Missing | Refusal::Wrong) => StatusCode::UNAUTHORIZED,
             Error::Refused(Refusal::TooOften) => StatusCode::TOO_MANY_REQUESTS,
             Error::Refused(Refusal::NotLocal) | Error::Forbidden(_) => StatusCode::FORBIDDEN,
-            Error::Names(query::SourceError::Forbidden(_)) => StatusCode::FORBIDDEN,
+            Error::Names(query::SourceError::Forbidden(_)) | Error::Events(query::SourceError::Forbidden(_)) => {
+                StatusCode::FORBIDDEN
+            }
             Error::Query(error) if error.is_forbidden() => StatusCode::FORBIDDEN,
             Error::Query(error) if error.is_client_error() => StatusCode::BAD_REQUEST,
             Error::Draw(error) if error.is_client_error() => StatusCode::BAD_REQUEST,
-            Error::Names(query::SourceError::Refused(_)) => StatusCode::BAD_REQUEST,
-            Error::NotFound | Error::NoFunction(_) => StatusCode::NOT_FOUND,
+            Error::Names(query::SourceError::Refused(_)) | Error::Events(query::SourceError::Refused(_)) => {
+                StatusCode::BAD_REQUEST
+            }
+            Error::NotFound | Error::NoFunction(_) | Error::NoEvent(_) => StatusCode::NOT_FOUND,
             Error::BodyTooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Error::BodyTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Error::Busy { .. } | Error::TooSlow { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Error::Query(error) if error.is_stopped() => StatusCode::SERVICE_UNAVAILABLE,
-            Error::Query(_) | Error::Draw(_) | Error::Names(_) | Error::Worker(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Error::Query(_) | Error::Draw(_) | Error::Names(_) | Error::Events(_) | Error::Worker(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 
@@ -44,13 +50,14 @@ impl Error {
             Error::Query(error) if error.is_forbidden() => {
                 error.source().map_or_else(|| error.to_string(), ToString::to_string)
             }
-            Error::Names(error) => error.to_string(),
+            Error::Names(error) | Error::Events(error) => error.to_string(),
             Error::Query(error) => {
                 // Where the limit can be set, for whoever may.
                 let setting = error.limit().filter(|limit| *limit != "nesting");
                 let setting = setting.map(|limit| format!("; limits.query_{limit} sets it")).unwrap_or_default();
                 let caret = error.caret().map(|lines| format!("\n\n{lines}")).unwrap_or_default();
-                format!("{error}{setting}{caret}")
+                let why = error.source().map(|why| format!(": {why}")).unwrap_or_default();
+                format!("{error}{why}{setting}{caret}")
             }
             _ => self.to_string(),
         }

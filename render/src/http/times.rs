@@ -37,6 +37,17 @@ impl Span {
         Ok(Span { window, now, zone })
     }
 
+    /// The window of events: from 1970 until now where the request does not say. It may be a single moment.
+    ///
+    /// # Errors
+    /// When a time cannot be understood.
+    pub fn from_first(params: &Params, app: &App) -> Result<Window, Error> {
+        let zone = zone(params, app);
+        let now = time(params, "now", "now", (app.clock)(), &zone)?;
+        let from = if params.has("from") { time(params, "from", "now", now, &zone)? } else { Timestamp(0) };
+        Ok(Window { from, until: time(params, "until", "now", now, &zone)? })
+    }
+
     /// Checks the times of a find, which graphite-web parses and then does not use; `-1` means unlimited there.
     ///
     /// # Errors
@@ -54,7 +65,7 @@ impl Span {
 }
 
 /// An unknown zone is silently the server's, as in graphite-web: dashboards carry zones of browsers.
-fn zone(params: &Params, app: &App) -> TimeZone {
+pub fn zone(params: &Params, app: &App) -> TimeZone {
     params.filled("tz").and_then(|name| TimeZone::get(name).ok()).unwrap_or_else(|| app.zone.clone())
 }
 

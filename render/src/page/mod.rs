@@ -6,6 +6,7 @@
 
 pub mod assets;
 pub mod busiest;
+pub mod events;
 pub mod explore;
 pub mod graph;
 pub mod home;
@@ -87,7 +88,7 @@ fn header(page: &mut Html, search: &str) {
 
 fn footer(page: &mut Html, version: &str) {
     page.raw("<footer>Kymograph ").text(version).raw(
-        " · <a href=\"/metrics/index.json\">all names</a> · <a href=\"/healthz\">health</a></footer>\
+        " · <a href=\"/metrics/index.json\">all names</a> · <a href=\"/events/\">events</a> · <a href=\"/healthz\">health</a></footer>\
          <dialog id=\"keys\" aria-labelledby=\"keys-title\"><h2 id=\"keys-title\">Keys</h2><dl>\
          <dt>/</dt><dd>find a metric</dd>\
          <dt>drag</dt><dd>zoom into a stretch of time</dd>\

@@ -13,6 +13,11 @@ pub fn sortable(at: Timestamp, zone: &TimeZone) -> String {
     written("%Y-%m-%d %H:%M:%S", at, zone)
 }
 
+/// `2026-03-05T06:32:44Z`
+pub fn iso(at: Timestamp) -> String {
+    written("%Y-%m-%dT%H:%M:%SZ", at, &TimeZone::UTC)
+}
+
 /// Both ends and the zone: `Thu 5 Mar 2026, 06:00:00 – 07:00:00 · UTC`. A date that is the same is not said twice.
 pub fn range(window: Window, zone: &TimeZone) -> String {
     let from = long(window.from, zone);

@@ -36,7 +36,7 @@ fn body(case: &Value, answer: &Answer) -> Outcome {
         "shape" => series(&json(wanted)?, &json(&given)?, false),
         "csv" => csv(wanted, &given),
         "raw" => raw(wanted, &given),
-        "jsonp" | "jsonpfind" => {
+        "jsonp" | "jsonpfind" | "jsonpevents" => {
             let (wanted, given) = (called(wanted)?, called(&given)?);
             equal("callback", &wanted.0, &given.0)?;
             deep(&json(wanted.1)?, &json(given.1)?, "")

@@ -8,6 +8,7 @@ mod alerts;
 mod api;
 mod ask;
 mod draw;
+mod events;
 mod hostile;
 mod imported;
 mod judge;

@@ -7,16 +7,18 @@ use crate::imported;
 use crate::judge::judge;
 use conformance::{Score, cases, fixture};
 use render::App;
+use render::access::EventsView;
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::sync::Arc;
-use tsdb::{Timestamp, WhisperStore};
+use tsdb::{EventLimits, Events, Timestamp, WhisperStore};
 
-/// The areas whose features are not built yet; every other one is judged here, as compare_render.py judges it.
-const LATER: [&str; 2] = ["template", "events"];
 /// How an answer is compared; the formats that are missing here are not served yet.
-const COMPARED: [&str; 21] = [
+const COMPARED: [&str; 23] = [
+    "events",
+    "jsonpevents",
     "functions",
     "functionsgrouped",
     "function1",
@@ -45,7 +47,7 @@ fn recorded_http_answers() {
     let folder = tempfile::tempdir().unwrap();
     fixture::write(folder.path()).unwrap();
     let store = WhisperStore::open_read_only(folder.path()).unwrap();
-    judge_all("recorded http", App::new(Arc::new(store), || Timestamp(fixture::NOW)), &[]);
+    judge_all("recorded http", with_events(folder.path(), App::new(Arc::new(store), || Timestamp(fixture::NOW))), &[]);
 }
 
 /// The same tree imported into our own store gives the same answers, but that it knows the name of the series whose file
@@ -55,15 +57,22 @@ fn recorded_http_answers_of_an_imported_tree() {
     let folder = tempfile::tempdir().unwrap();
     let store = imported::fixture_store(folder.path());
     let app = App::new(Arc::new(store), || Timestamp(fixture::NOW));
-    judge_all("recorded http, imported", app, &["index-001", "index-002"]);
+    judge_all("recorded http, imported", with_events(folder.path(), app), &["index-001", "index-002"]);
+}
+
+fn with_events(folder: &Path, app: App) -> App {
+    let (events, _) = Events::open(&folder.join("events.redb"), EventLimits::default()).unwrap();
+    let events = EventsView::of(Arc::new(events), &app.grants);
+    App { events: Some(events), ..app }
 }
 
 fn judge_all(which: &str, app: App, otherwise: &[&str]) {
     let Some(cases) = cases("render.jsonl") else { return };
     let server = Server::start(app);
     server.announce_tagged_series();
+    server.tell_events();
     let (mut score, mut quirks, mut skipped) = (Score::default(), (0, 0), 0);
-    for case in cases.iter().filter(|case| !LATER.contains(&text(case, "area"))) {
+    for case in cases.iter() {
         if otherwise.contains(&text(case, "id")) {
             continue;
         }
@@ -79,7 +88,7 @@ fn judge_all(which: &str, app: App, otherwise: &[&str]) {
             score.note(&format!("{} {}", text(case, "id"), case["params"]), outcome);
         }
     }
-    println!("{which}: skipped {skipped} (functions, events), quirks {}/{}", quirks.0, quirks.1);
+    println!("{which}: skipped {skipped} (functions, pdf), quirks {}/{}", quirks.0, quirks.1);
     server.stop();
     score.finish(which);
 }
@@ -96,22 +105,23 @@ fn params(case: &Value, key: &str) -> Vec<(String, String)> {
 
 fn is_served(case: &Value) -> bool {
     let path = text(case, "path");
-    let here = ["/render", "/metrics", "/version", "/tags", "/functions"].iter().any(|served| path.starts_with(served));
+    let here = ["/render", "/metrics", "/version", "/tags", "/functions", "/events"]
+        .iter()
+        .any(|served| path.starts_with(served));
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let known = |before: &str| {
         let name = before.trim_end().rsplit(|c| !is_word(c)).next().unwrap();
         // In these, the unknown name is what the case is about.
-        name.is_empty() || ["SCALE", "nosuch", "foo"].contains(&name) || query::functions::lookup(name).is_some()
+        name.is_empty()
+            || ["SCALE", "nosuch", "foo", "template"].contains(&name)
+            || query::functions::lookup(name).is_some()
     };
     let params = params(case, "params");
     let built = params
         .iter()
         .filter(|(name, _)| name.starts_with("target"))
         .all(|(_, target)| target.match_indices('(').all(|(at, _)| known(&target[..at])));
-    let later = |name: &str, value: &str| match name {
-        "format" => value == "pdf",
-        _ => name.starts_with("template"),
-    };
+    let later = |name: &str, value: &str| name == "format" && value == "pdf";
     let told = path.strip_prefix("/functions/").is_none_or(|name| known(name) || name == "nosuch");
     here && told
         && built
@@ -148,9 +158,10 @@ impl Server {
         let encode =
             |params: &[(String, String)]| form_urlencoded::Serializer::new(String::new()).extend_pairs(params).finish();
         let (method, query) = (text(case, "method"), encode(&params(case, "params")));
+        let kind = if case["body"].is_string() { "application/json" } else { "application/x-www-form-urlencoded" };
         let mut path = text(case, "path").to_owned();
-        let mut form = String::new();
-        if method == "POST" {
+        let mut form = text(case, "body").to_owned();
+        if method == "POST" && form.is_empty() {
             form = query;
             path = format!("{path}?{}", encode(&params(case, "url_params")));
         } else if !query.is_empty() {
@@ -161,7 +172,7 @@ impl Server {
         write!(
             socket,
             "{method} {path} HTTP/1.1\r\nHost: kymo\r\nAccept: application/json\r\nConnection: close\r\n\
-             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n{form}"
+             Content-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{form}"
         )
         .unwrap();
         let mut whole = Vec::new();
@@ -180,6 +191,16 @@ impl Server {
         let answer = self.ask(&case);
         let told: Vec<String> = serde_json::from_slice(&answer.body).expect("canonical names");
         assert_eq!((answer.status, told.len()), (200, paths.len()));
+    }
+
+    /// As whoever releases or repairs something does.
+    fn tell_events(&self) {
+        for event in fixture::EVENTS {
+            let fixture::Event { when, what, tags, data } = event;
+            let body = serde_json::json!({ "what": what, "tags": tags, "data": data, "when": when }).to_string();
+            let answer = self.ask(&serde_json::json!({ "method": "POST", "path": "/events/", "body": body }));
+            assert_eq!((answer.status, answer.body.len()), (200, 0), "{what}");
+        }
     }
 
     /// Stops as kymo does, and sees that everything ends.
