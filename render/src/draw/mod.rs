@@ -14,6 +14,7 @@ mod fill;
 mod head;
 mod layout;
 pub mod palette;
+pub mod pie;
 mod pixels;
 mod png;
 mod scale;
@@ -253,11 +254,16 @@ pub fn svg(series: &[Series], picture: &Picture) -> Result<String, Error> {
 
 /// Refuses what cannot be drawn within bounds of time and memory; gives the size in device pixels.
 fn check(series: &[Series], picture: &Picture) -> Result<(u32, u32), Error> {
-    if !(0.5..=8.0).contains(&picture.scale) {
-        return Err(Error::Scale(picture.scale));
-    }
     if series.len() > SERIES_MAX {
         return Err(Error::Series(series.len()));
+    }
+    device_size(picture)
+}
+
+/// Both sides in device pixels.
+fn device_size(picture: &Picture) -> Result<(u32, u32), Error> {
+    if !(0.5..=8.0).contains(&picture.scale) {
+        return Err(Error::Scale(picture.scale));
     }
     let device = |side: u32| (f64::from(side) * f64::from(picture.scale)).round() as u64;
     let (width, height) = (device(picture.width), device(picture.height));

@@ -299,7 +299,7 @@ fn assign_looks(traces: &mut [Trace<'_>], series: &[Series], picture: &Picture, 
 }
 
 /// The theme's colours, or ones that go with the ground and ink that were asked for.
-fn colors(picture: &Picture) -> Palette {
+pub(super) fn colors(picture: &Picture) -> Palette {
     let mut palette = *picture.theme.palette();
     if let Some(ground) = picture.bgcolor {
         palette = *(if ground.luminance() < 0.18 { Theme::Dark } else { Theme::Light }).palette();

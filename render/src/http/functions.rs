@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::params::Params;
+use super::picture::PIE_MODES;
 use super::reply;
 
 /// The functions that a callback of groups may be, beside the words for aggregation: those that make one series of many.
@@ -43,13 +44,15 @@ const DECLARED: [(&str, &str, Need); 5] = [
     ("constantLine", "value", Need::Required),
 ];
 
-/// `/functions`: all, those of a `group`, or all by group (`grouped=1`). There are none for `type=pie`.
+/// `/functions`: all, those of a `group`, or all by group (`grouped=1`). `type=pie` lists what `pieMode` takes.
 pub async fn list(params: Params) -> Response {
     let grouped = params.last("grouped").is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"));
     let mut groups: BTreeMap<&str, BTreeMap<&str, &Function>> = BTreeMap::new();
     let asked = |function: &&Function| params.last("group").is_none_or(|group| group == function.group.title());
-    let none = params.last("type") == Some("pie");
-    for function in functions::all().filter(asked).filter(|_| !none) {
+    if params.last("type") == Some("pie") {
+        return pie(&params, grouped);
+    }
+    for function in functions::all().filter(asked) {
         let group = groups.entry(if grouped { function.group.title() } else { "" }).or_default();
         let names = std::iter::once(function.name).chain(function.aliases.iter().copied());
         group.extend(names.map(|name| (name, function)));
@@ -68,6 +71,45 @@ pub async fn list(params: Params) -> Response {
             if grouped {
                 json.end_map();
             }
+        }
+        json.end_map();
+    })
+}
+
+/// The words of `pieMode` as if they were functions, as graphite-web has it.
+fn pie(params: &Params, grouped: bool) -> Response {
+    let is_asked = params.last("group").is_none_or(|group| group == "Pie");
+    written(params, |json| {
+        json.begin_map();
+        if grouped && is_asked {
+            json.key("Pie");
+            json.begin_map();
+        }
+        for (name, _) in PIE_MODES.iter().filter(|_| is_asked) {
+            json.key(name);
+            json.begin_map();
+            let signature = format!("{name}(series)");
+            let sentence = format!("The {name} of a series' values is its slice.");
+            let texts = [("name", *name), ("function", &signature), ("description", &sentence), ("module", "kymo")];
+            for (key, text) in texts.into_iter().chain([("group", "Pie")]) {
+                json.key(key);
+                json.string(text);
+            }
+            json.key("params");
+            json.begin_list();
+            json.begin_map();
+            json.key("name");
+            json.string("series");
+            json.key("type");
+            json.string("series");
+            json.key("required");
+            json.boolean(true);
+            json.end_map();
+            json.end_list();
+            json.end_map();
+        }
+        if grouped && is_asked {
+            json.end_map();
         }
         json.end_map();
     })

@@ -3,7 +3,8 @@
 //!
 //! As in graphite-web an empty value and `default` count as absent. What it would crash on is refused here.
 
-use crate::draw::{AreaMode, Color, LineMode, Picture, Reduction, Theme, Unit};
+use crate::draw::pie::{PieStyle, SliceLabel};
+use crate::draw::{AreaMode, Color, LineMode, Picture, Reduction, Summary, Theme, Unit};
 use crate::error::Error;
 
 use super::params::{Params, invalid};
@@ -61,6 +62,61 @@ pub fn read(params: &Params, span: &Span) -> Result<Picture, Error> {
     })
 }
 
+/// Reads what a pie needs beside that. `pieLabels` is taken and has no effect: labels are horizontal.
+///
+/// # Errors
+/// When a value is not of its kind.
+pub fn read_pie(params: &Params) -> Result<Pie, Error> {
+    let look = Look { params };
+    look.word("pieLabels", (), &[("horizontal", ()), ("rotated", ())])?;
+    let style = PieStyle {
+        labels: look.word("valueLabels", SliceLabel::Percent, &SLICE_LABELS)?,
+        labels_min: look.number("valueLabelsMin")?.unwrap_or(PieStyle::default().labels_min),
+        labels_color: look.color("valueLabelsColor")?,
+    };
+    Ok(Pie { style, of: look.word("pieMode", PieMode::Average, &PIE_MODES)? })
+}
+
+/// A pie instead of lines.
+#[derive(Clone, Copy, Debug)]
+pub struct Pie {
+    /// How it looks.
+    pub style: PieStyle,
+    /// What becomes a slice.
+    pub of: PieMode,
+}
+
+/// What of a series is its slice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PieMode {
+    /// The mean of its values.
+    Average,
+    /// The largest one.
+    Maximum,
+    /// The smallest one.
+    Minimum,
+}
+
+impl PieMode {
+    /// Of these values.
+    pub fn of(self, summary: &Summary) -> f64 {
+        match self {
+            PieMode::Average => summary.avg,
+            PieMode::Maximum => summary.max,
+            PieMode::Minimum => summary.min,
+        }
+    }
+}
+
+const SLICE_LABELS: [(&str, SliceLabel); 4] = [
+    ("percent", SliceLabel::Percent),
+    ("number", SliceLabel::Number),
+    ("numbers", SliceLabel::Number),
+    ("none", SliceLabel::Hidden),
+];
+/// Also what `/functions?type=pie` lists.
+pub const PIE_MODES: [(&str, PieMode); 3] =
+    [("average", PieMode::Average), ("maximum", PieMode::Maximum), ("minimum", PieMode::Minimum)];
 const LINE_MODES: [(&str, LineMode); 3] =
     [("slope", LineMode::Slope), ("staircase", LineMode::Staircase), ("connected", LineMode::Connected)];
 const AREA_MODES: [(&str, AreaMode); 4] =

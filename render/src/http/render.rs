@@ -1,5 +1,6 @@
 //! `/render`: targets and a window in; numbers or a picture out. Parameters and their quirks are graphite-web's.
 
+use crate::draw::pie::Slice;
 use crate::draw::{self, Picture};
 use crate::encode::{self, Charset, JsonWriter, Layout, Nulls};
 use crate::error::Error;
@@ -9,7 +10,7 @@ use query::{Series, Stop};
 use std::sync::Arc;
 
 use super::params::{Params, invalid};
-use super::picture;
+use super::picture::{self, Pie};
 use super::reply::{self, Callback, Reuse};
 use super::times::Span;
 use crate::app::{App, Limits};
@@ -88,6 +89,8 @@ impl Format {
 /// One request, understood.
 struct Ask {
     targets: Vec<String>,
+    /// Slices that are told instead of asked for.
+    shares: Vec<Slice>,
     span: Span,
     format: Format,
     callback: Option<Callback>,
@@ -99,6 +102,7 @@ struct Ask {
     reuse: Reuse,
     /// `None` where numbers are asked for.
     picture: Option<Picture>,
+    pie: Option<Pie>,
 }
 
 impl Ask {
@@ -109,11 +113,21 @@ impl Ask {
             return Err(Error::BadRequest(wrong));
         }
         let span = Span::read(params, app, "-1d")?;
-        let format = Format::read(params);
+        let pie = if graph == "pie" { Some(picture::read_pie(params)?) } else { None };
+        let format = match Format::read(params) {
+            Format::Svg => Format::Svg,
+            // A pie has no numbers, whatever form is asked for.
+            _ if pie.is_some() => Format::Png,
+            format => format,
+        };
         let drawn = matches!(format, Format::Svg | Format::Png);
+        let (shares, targets) =
+            params.targets().into_iter().partition::<Vec<_>, _>(|target| pie.is_some() && share(target).is_some());
         Ok(Ask {
             picture: if drawn { Some(picture::read(params, &span)?) } else { None },
-            targets: params.targets(),
+            targets,
+            shares: shares.iter().filter_map(|target| share(target)).collect(),
+            pie,
             span,
             format,
             // Without a format there is no callback, however it is spelled: graphite-web looks for it there only.
@@ -185,14 +199,33 @@ impl Ask {
         if series.is_empty() {
             picture.unanswered = self.targets.clone();
         }
+        if let Some(pie) = self.pie {
+            let slices = self.slices(series, pie);
+            if self.format == Format::Png {
+                return Ok(("image/png", draw::pie::png(&slices, &pie.style, &picture)?));
+            }
+            return Ok(self.svg(draw::pie::svg(&slices, &pie.style, &picture)?));
+        }
         if self.format == Format::Png {
             return Ok(("image/png", draw::png(series, &picture)?));
         }
-        let svg = draw::svg(series, &picture)?;
-        let Some(callback) = &self.callback else { return Ok(("image/svg+xml", svg.into_bytes())) };
+        Ok(self.svg(draw::svg(series, &picture)?))
+    }
+
+    /// A series without values has a slice of nothing.
+    fn slices(&self, series: &[Series], pie: Pie) -> Vec<Slice> {
+        let slice = |series: &Series| Slice {
+            name: series.name.clone(),
+            value: draw::summary(&series.values).map_or(0.0, |summary| pie.of.of(&summary)),
+        };
+        series.iter().map(slice).chain(self.shares.iter().cloned()).collect()
+    }
+
+    fn svg(&self, svg: String) -> (&'static str, Vec<u8>) {
+        let Some(callback) = &self.callback else { return ("image/svg+xml", svg.into_bytes()) };
         let mut json = JsonWriter::new(Charset::Ascii, Layout::Line);
         json.string(&svg);
-        Ok(("text/javascript", callback.call(&json.finish()).into_bytes()))
+        ("text/javascript", callback.call(&json.finish()).into_bytes())
     }
 
     fn called(&self, kind: &'static str, json: String) -> (&'static str, String) {
@@ -201,6 +234,13 @@ impl Ask {
             None => (kind, json),
         }
     }
+}
+
+/// `name:value`, a slice of a pie.
+fn share(target: &str) -> Option<Slice> {
+    let (name, value) = target.split_once(':')?;
+    let value = value.trim().parse().ok().filter(|value: &f64| value.is_finite())?;
+    Some(Slice { name: name.to_owned(), value })
 }
 
 /// What is not all digits is ignored, as in graphite-web; 0, which crashes there where there is anything to tell, too.

@@ -74,6 +74,26 @@ async fn points_are_left_out_or_thinned_when_asked() {
 }
 
 #[tokio::test]
+async fn pies_are_of_series_and_of_what_targets_say() {
+    let app = app(Scripted::default().with("rising", |at| (at % 100) as f64).with("none", |_| tsdb::GAP));
+    let pie = async |query: &str| get(&app, &format!("/render?graphType=pie&from=-30s&{query}")).await;
+    for (mode, share) in
+        [("", 30.0), ("&pieMode=average", 30.0), ("&pieMode=maximum", 40.0), ("&pieMode=minimum", 20.0)]
+    {
+        let svg = pie(&format!("format=svg&target=rising&target=told:50&target=none{mode}")).await;
+        let told = format!("rising: {share:.0}, {:.0} %. none: 0, 0 %. told: 50, ", share / (share + 50.0) * 100.0);
+        assert!(svg.text().contains(&told), "{mode}: {told} {:.700}", svg.text());
+    }
+    let png = pie("format=json&target=rising").await;
+    assert_eq!(png.header("content-type"), "image/png", "a pie has no numbers");
+    for wrong in ["pieMode=bogus", "valueLabels=x", "valueLabelsMin=x", "valueLabelsColor=x", "pieLabels=x"] {
+        let reply = pie(&format!("target=rising&{wrong}")).await;
+        assert!(reply.status == 400 && reply.text().contains(wrong.split('=').next().unwrap()), "{}", reply.text());
+    }
+    assert_eq!(pie("target=rising:x").await.status, 200, "a name may have a colon");
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_named() {
     let app = app(two());
     for (query, expected) in [

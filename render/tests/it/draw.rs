@@ -2,6 +2,7 @@
 //! the golden files anew; look at them before they are committed.
 
 use query::{Consolidation, Series, Style};
+use render::draw::pie::{PieStyle, Slice, SliceLabel};
 use render::draw::{self, AreaMode, Error, LineMode, Picture, Reduction, Spark, Theme, Unit};
 use std::path::PathBuf;
 use tsdb::{GAP, Step, Timestamp, Window};
@@ -77,15 +78,50 @@ fn decoded(png: &[u8]) -> (u32, u32, Vec<u8>) {
     (frame.width, frame.height, pixels)
 }
 
+fn readings() -> Vec<Slice> {
+    let slices =
+        [("ecg", 5200.0), ("spo2", 3100.0), ("pulse", 2900.0), ("pressure", 420.0), ("other", 9.0), ("no", 0.0)];
+    slices.map(|(name, value)| Slice { name: format!("fleet.readings.{name}.count"), value }).into()
+}
+
+#[test]
+fn a_pie_says_its_shares_and_keeps_within_bounds() {
+    let svg = draw::pie::svg(&readings(), &PieStyle::default(), &titled()).unwrap();
+    assert!(svg.contains("ecg.count: 5.20 s, 45 %. fleet.readings.spo2.count: 3.10 s, 27 %."), "{svg:.900}");
+    assert_eq!(svg.matches("class=\"series\"").count(), 5, "what is nothing has no slice");
+    let number = PieStyle { labels: SliceLabel::Number, ..PieStyle::default() };
+    let texts =
+        |style: &PieStyle| draw::pie::svg(&readings(), style, &Picture { hide_legend: true, ..picture() }).unwrap();
+    assert!(texts(&number).contains(">5.20k</text>") && !texts(&PieStyle::default()).contains(">5.20k</text>"));
+    assert!(!texts(&PieStyle { labels_min: 50.0, ..PieStyle::default() }).contains(">45 %<"));
+    assert!(draw::pie::svg(&[], &number, &picture()).unwrap().contains("No data"));
+    let many = vec![readings()[0].clone(); 501];
+    assert!(matches!(draw::pie::png(&many, &number, &picture()), Err(Error::Series(501))));
+    for (width, height) in [(1, 1), (7, 200), (200, 7), (90, 90), (60, 700), (4096, 30)] {
+        let png = draw::pie::png(&many[..400], &number, &Picture { width, height, ..picture() }).unwrap();
+        assert_eq!(decoded(&png).0, width);
+    }
+}
+
+#[test]
+fn golden_pies() {
+    let png = |picture: &Picture| draw::pie::png(&readings(), &PieStyle::default(), picture).unwrap();
+    golden_png("pie", &png(&Picture { unit: Unit::Si, ..titled() }));
+    golden_png("pie_tall_dark", &png(&Picture { width: 260, height: 380, theme: Theme::Dark, ..picture() }));
+}
+
 fn golden(name: &str, series: &[Series], picture: &Picture) {
-    let drawn = draw::png(series, picture).expect("a picture");
+    golden_png(name, &draw::png(series, picture).expect("a picture"));
+}
+
+fn golden_png(name: &str, drawn: &[u8]) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.png"));
     if std::env::var("KYMO_GOLDEN").as_deref() == Ok("write") {
-        std::fs::write(&path, &drawn).expect("write the golden picture");
+        std::fs::write(&path, drawn).expect("write the golden picture");
         return;
     }
     let kept = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}; KYMO_GOLDEN=write makes it", path.display()));
-    let ((width, height, found), (kept_width, kept_height, wanted)) = (decoded(&drawn), decoded(&kept));
+    let ((width, height, found), (kept_width, kept_height, wanted)) = (decoded(drawn), decoded(&kept));
     assert_eq!((width, height), (kept_width, kept_height), "{name}");
     // Glyph outlines may round otherwise on another CPU; a shape that moved differs by far more.
     let off = found.iter().zip(&wanted).filter(|(a, b)| a.abs_diff(**b) > 4).count();

@@ -135,7 +135,7 @@ fn head(columns: usize) -> f32 {
 }
 
 /// How many bytes all names share at their start and at their end. Where a name is cut, that is what it can spare.
-fn parting<'n>(names: impl Iterator<Item = &'n str> + Clone) -> (usize, usize) {
+pub(in crate::draw) fn parting<'n>(names: impl Iterator<Item = &'n str> + Clone) -> (usize, usize) {
     let Some(first) = names.clone().next() else { return (0, 0) };
     let shared = |name: &str| first.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
     let start = names.clone().map(shared).min().unwrap_or(0);
