@@ -6,7 +6,9 @@ use crate::measure::{MS_PER_PICTURE, MS_PER_REQUEST, Measured, Unit, measure};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::Request;
+use render::Catalogue;
 use render::app::{App, Limits};
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::runtime::Runtime;
@@ -40,14 +42,10 @@ fn value(series: usize, slot: i64) -> f64 {
     (state >> 11) as f64 / (1u64 << 53) as f64 * 100.0
 }
 
-fn filled(folder: &Path, series: usize, slots: i64) -> SlabStore {
-    let schemas = "[all]\npattern = .*\nretentions = 10s:2d\n";
-    let rules = Rules::parse(Some((Path::new("schemas"), schemas)), None).expect("rules");
-    let store = SlabStore::open(folder, rules, StoreLimits::default(), SyncPolicy::None).expect("opened");
-    let resolve = |name: String| store.resolve(&name).expect("a name");
-    let ids: Vec<SeriesId> = (0..series).map(|i| resolve(name_of_a_day(i))).collect();
-    for slot in 1..=slots {
-        let at = Timestamp(NOW.0 - (slots - slot) * STEP);
+/// Slots of the day's series, each written as its time comes.
+fn write_day(store: &SlabStore, ids: &[SeriesId], slots: RangeInclusive<i64>, last: i64) {
+    for slot in slots {
+        let at = Timestamp(NOW.0 - (last - slot) * STEP);
         let points = ids.iter().enumerate().map(|(i, id)| Point { series: *id, at, value: value(i, slot) });
         assert_eq!(store.write(at, &points.collect::<Vec<_>>()).dropped(), 0);
         store.commit(at).expect("committed");
@@ -55,11 +53,20 @@ fn filled(folder: &Path, series: usize, slots: i64) -> SlabStore {
             store.upkeep(at).expect("upkeep");
         }
     }
+}
+
+fn filled(folder: &Path, series: usize, slots: i64) -> (SlabStore, Vec<SeriesId>) {
+    let schemas = "[all]\npattern = .*\nretentions = 10s:2d\n";
+    let rules = Rules::parse(Some((Path::new("schemas"), schemas)), None).expect("rules");
+    let store = SlabStore::open(folder, rules, StoreLimits::default(), SyncPolicy::None).expect("opened");
+    let resolve = |name: String| store.resolve(&name).expect("a name");
+    let ids: Vec<SeriesId> = (0..series).map(|i| resolve(name_of_a_day(i))).collect();
+    write_day(&store, &ids, 1..=slots, slots);
     let point = |i| Point { series: resolve(further_name(i)), at: NOW, value: 1.0 };
     store.write(NOW, &(0..series * 99).map(point).collect::<Vec<_>>());
     store.commit(NOW).expect("committed");
     store.upkeep(NOW).expect("upkeep");
-    store
+    (store, ids)
 }
 
 /// Asks inside the process, so that no socket's time is in the figures; the router is all there is besides.
@@ -105,8 +112,9 @@ pub fn run(size: Size) -> Vec<Measured> {
     let series = size.names.min(1000);
     let slots = (size.units as i64).min(DAY / STEP);
     let folder = tempfile::tempdir().expect("a folder");
-    let store = filled(folder.path(), series, slots);
-    let mut app = App::new(Arc::new(store), || NOW);
+    let (store, ids) = filled(folder.path(), series, slots);
+    let store = Arc::new(store);
+    let mut app = App::new(Arc::clone(&store) as Arc<dyn Catalogue>, || NOW);
     app.limits = Limits::default();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().expect("threads");
     let asked = Asked { runtime, router: render::http::router(app), rounds: size.rounds };
@@ -127,13 +135,19 @@ pub fn run(size: Size) -> Vec<Measured> {
             && name.ends_with('3')
     };
     let of_four = (0..series * 99).filter(|i| is_of_four(&further_name(*i))).count();
-    vec![
+    let sum = json("sumSeries(servers.*.cpu.user)");
+    let mut rows = vec![
         asked.ask("graphite/json_one_series_one_day", ms, 20, &json("servers.h0007.cpu.user"), ("], [", points)),
         asked.ask("graphite/json_100_series_one_day", ms, 1, &of_some, ("], [", some * points)),
-        asked.ask("graphite/sum_of_1000_one_day", ms, 1, &json("sumSeries(servers.*.cpu.user)"), ("], [", points)),
+        asked.ask("graphite/sum_of_1000_one_day", ms, 1, &sum, ("], [", points)),
         asked.ask("graphite/find_37_names", ms, 100, "/metrics/find?query=a.b.*", ("\"id\"", 37)),
         asked.ask("graphite/glob_over_four_levels", ms, 20, four, (".v", of_four)),
         asked.ask("graphite/all_names_as_json", ms, 1, "/metrics/index.json", (", ", series * 100 - 1)),
         asked.ask("graphite/png_10_series_1000_points", MS_PER_PICTURE, 1, &picture, ("PNG", 1)),
-    ]
+    ];
+    // Two hours later the day's segments are one.
+    write_day(&store, &ids, slots + 1..=slots + 720, slots);
+    store.upkeep(NOW + 720 * STEP).expect("merged");
+    rows.push(asked.ask("graphite/sum_of_1000_one_day_merged", ms, 1, &sum, ("], [", points)));
+    rows
 }

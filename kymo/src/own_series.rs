@@ -75,6 +75,7 @@ impl Stages {
             ("carbon.pickles", input.pickles.get()),
             ("carbon.spool_dropped", output.spool_dropped.get()),
             ("http.requests", self.turned.requests()),
+            ("http.given_again", self.turned.given_again()),
         ];
         let rejected = Reject::ALL.map(|reason| (format!("statsd.rejected.{}", reason.name()), agent.rejected(reason)));
         let events =

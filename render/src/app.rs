@@ -130,6 +130,8 @@ pub struct Limits {
     pub query_secs: u64,
     /// Bytes of one answer, before it is compressed.
     pub answer_bytes: usize,
+    /// Bytes of all answers of `/render` that are kept to be given again; 0 keeps none.
+    pub kept_bytes: usize,
     /// Bytes of a POST body.
     pub body_bytes: usize,
     /// Seconds in which the head of a request has to arrive, and a TLS handshake to be done.
@@ -159,6 +161,7 @@ impl Default for Limits {
             waiting_requests: 256,
             query_secs: 30,
             answer_bytes: 256 << 20,
+            kept_bytes: 64 << 20,
             body_bytes: 1 << 20,
             header_secs: 5,
             header_bytes: 64 << 10,

@@ -21,6 +21,11 @@ pub trait Catalogue: Source {
         Err(SourceError::Refused("there are no tags here".to_owned()))
     }
 
+    /// Grows whenever what can be read has changed; `None` where that is not known.
+    fn changes(&self) -> Option<u64> {
+        None
+    }
+
     /// Says that points of a series will come, and what its name is once it is canonical. A store may then know the name
     /// before the first point; none is shown before that.
     ///
@@ -52,6 +57,10 @@ impl<S: Store> Catalogue for S {
 
     fn tags(&self, question: &TagQuestion) -> Result<TagAnswer, SourceError> {
         Ok(Store::tags(self, question)?)
+    }
+
+    fn changes(&self) -> Option<u64> {
+        Store::changes(self)
     }
 
     fn announce(&self, name: &str) -> Result<String, SourceError> {

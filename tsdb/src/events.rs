@@ -10,6 +10,7 @@ use redb::{
 };
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Moment and id.
 type Key = (i64, u64);
@@ -78,6 +79,7 @@ pub struct Events {
     path: PathBuf,
     database: Database,
     limits: EventLimits,
+    changes: AtomicU64,
 }
 
 impl Events {
@@ -105,7 +107,7 @@ impl Events {
             }
             opened => (opened.map_err(failed)?, None),
         };
-        let events = Events { path: path.to_owned(), database, limits };
+        let events = Events { path: path.to_owned(), database, limits, changes: AtomicU64::new(0) };
         events.tell(|| events.make_tables())?;
         Ok((events, aside))
     }
@@ -121,13 +123,20 @@ impl Events {
         if bytes > self.limits.bytes {
             return Err(Error::EventTooLong { bytes, limit: self.limits.bytes });
         }
-        self.tell(|| {
+        let id = self.tell(|| {
             let change = self.database.begin_write()?;
             let id = insert(&change, when, [what.as_bytes(), data.as_bytes(), tags.as_bytes()])?;
             self.make_room(&change)?;
             change.commit()?;
             Ok(id)
-        })
+        })?;
+        self.changes.fetch_add(1, Ordering::Release);
+        Ok(id)
+    }
+
+    /// Grows with every event that is kept.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// The events of a window, its end included, in the order of their moments.

@@ -33,6 +33,12 @@ pub trait Store: Send + Sync {
         0
     }
 
+    /// Grows whenever what can be read has changed: whoever read before it grew may read otherwise now. `None` where others may
+    /// write unseen.
+    fn changes(&self) -> Option<u64> {
+        None
+    }
+
     /// Writes points of any series in any order, a whole flush or block of them; of several in one slot the last given
     /// wins. What was written can be read when this returns. What is not written is counted by reason.
     fn write(&self, now: Timestamp, points: &[Point]) -> WriteReport;
@@ -155,6 +161,10 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn names_version(&self) -> u64 {
         S::names_version(self)
+    }
+
+    fn changes(&self) -> Option<u64> {
+        S::changes(self)
     }
 
     fn write(&self, now: Timestamp, points: &[Point]) -> WriteReport {

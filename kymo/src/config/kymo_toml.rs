@@ -160,6 +160,8 @@ pub struct Limits {
     pub query_secs: Option<u32>,
     /// Bytes of one answer.
     pub query_answer_bytes: Option<u64>,
+    /// Bytes of all answers that are kept.
+    pub query_kept_bytes: Option<u32>,
     /// Threads that read for one query.
     pub query_threads: Option<u16>,
     /// Queries evaluated at once.
@@ -342,6 +344,11 @@ pub const KEYS: &[Key] = &[
         "limits.query_answer_bytes",
         "268435456",
         "Bytes that the numbers of one answer may take; more is answered 400.",
+    ),
+    key(
+        "limits.query_kept_bytes",
+        "67108864",
+        "Bytes of all answers of `/render` that are kept to be given again; 0 keeps none.",
     ),
     key("limits.query_threads", "one a core, at most 4", "Threads that read at once for one request."),
     key("limits.queries", "one a core", "Requests evaluated or drawn at once; further ones wait."),

@@ -213,6 +213,7 @@ fn http_limits(settings: &Settings) -> app::Limits {
     set(&mut limits.query.name_bytes, count(stated.query_name_bytes));
     set(&mut limits.query_secs, secs(stated.query_secs));
     set(&mut limits.answer_bytes, stated.query_answer_bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)));
+    set(&mut limits.kept_bytes, stated.query_kept_bytes.map(|bytes| bytes as usize));
     let cores = thread::available_parallelism().map_or(1, usize::from);
     limits.query.threads = stated.query_threads.map_or(cores.min(QUERY_THREADS_MAX), usize::from);
     limits

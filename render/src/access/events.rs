@@ -42,6 +42,11 @@ impl EventsView {
         Ok(self.inner.get(id)?)
     }
 
+    /// [`Events::changes`].
+    pub fn changes(&self) -> u64 {
+        self.inner.changes()
+    }
+
     /// [`Events::append`].
     ///
     /// # Errors

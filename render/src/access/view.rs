@@ -115,6 +115,10 @@ impl Catalogue for View {
         }
     }
 
+    fn changes(&self) -> Option<u64> {
+        self.inner.changes()
+    }
+
     fn announce(&self, name: &str) -> Result<String, SourceError> {
         self.grants.require(Scope::Write, name)?;
         self.inner.announce(name)

@@ -18,6 +18,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
+use super::kept::Kept;
 use super::params::is_length_limit;
 use super::reply::harden;
 use super::turned::Reason;
@@ -34,6 +35,7 @@ const ROUTES_MAX: usize = 1024;
 pub struct Gate {
     app: App,
     workers: Arc<Workers>,
+    kept: Arc<Kept>,
     /// By what their callers may: at most two for each token and person of the configuration. Locked for a look-up.
     routes: Mutex<HashMap<Grants, Router>>,
     passwords: Semaphore,
@@ -44,7 +46,8 @@ impl Gate {
     pub fn new(app: App) -> Gate {
         let workers = Workers::of(&app.limits);
         let passwords = Semaphore::new(PASSWORDS_AT_ONCE);
-        Gate { app, workers: Arc::new(workers), routes: Mutex::default(), passwords }
+        let kept = Kept::new(app.limits.kept_bytes);
+        Gate { app, workers: Arc::new(workers), kept: Arc::new(kept), routes: Mutex::default(), passwords }
     }
 
     /// What is before the routes counts what it turns away.
@@ -135,7 +138,7 @@ impl Gate {
         let mut known = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
         let build = |grants: &Grants| {
             let app = self.app.seen_with(&Arc::new(grants.clone()));
-            routes(Serving::new(app, Arc::clone(&self.workers)))
+            routes(Serving::new(app, Arc::clone(&self.workers), Arc::clone(&self.kept)))
         };
         if let Some(routes) = known.get(grants) {
             return routes.clone();

@@ -9,6 +9,7 @@ mod events;
 mod find;
 mod functions;
 mod gate;
+mod kept;
 mod names;
 mod overview;
 mod pages;
@@ -33,6 +34,7 @@ use crate::app::App;
 use axum::Router;
 use axum::middleware::map_response;
 use axum::routing::{MethodRouter, get, post};
+use kept::Kept;
 use std::sync::Arc;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
@@ -43,21 +45,23 @@ use workers::Workers;
 struct Serving {
     app: App,
     workers: Arc<Workers>,
+    kept: Arc<Kept>,
     choice: overview::Choice,
     names: names::Names,
 }
 
 impl Serving {
-    /// Workers may be shared by several, everything else is this one's own.
-    fn new(app: App, workers: Arc<Workers>) -> Serving {
-        Serving { app, workers, choice: overview::Choice::default(), names: names::Names::default() }
+    /// Workers and kept answers may be shared by several, everything else is this one's own.
+    fn new(app: App, workers: Arc<Workers>, kept: Arc<Kept>) -> Serving {
+        Serving { app, workers, kept, choice: overview::Choice::default(), names: names::Names::default() }
     }
 }
 
 /// The whole API, for a caller who may do everything that the application may.
 pub fn router(app: App) -> Router {
     let workers = Workers::of(&app.limits);
-    routes(Serving::new(app, Arc::new(workers)))
+    let kept = Kept::new(app.limits.kept_bytes);
+    routes(Serving::new(app, Arc::new(workers), Arc::new(kept)))
 }
 
 fn routes(serving: Serving) -> Router {

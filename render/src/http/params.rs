@@ -72,6 +72,12 @@ impl Params {
         self.pairs.iter().filter_map(|(full, value)| Some((key(full)?, value.clone()))).collect()
     }
 
+    /// All of them as one text, but those that begin with `_`: clients put numbers there that defeat caches.
+    pub fn told(&self) -> String {
+        let told = self.pairs.iter().filter(|(name, _)| !name.starts_with('_'));
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(told).finish()
+    }
+
     /// A whole number, or `default` when the name does not occur.
     ///
     /// # Errors

@@ -5,10 +5,12 @@ use crate::draw::{self, Picture};
 use crate::encode::{self, Charset, JsonWriter, Layout, Nulls};
 use crate::error::Error;
 use axum::extract::State;
-use axum::response::Response;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use query::{Series, Stop};
 use std::sync::Arc;
 
+use super::kept::{Question, Term, Whole};
 use super::params::{Params, invalid};
 use super::picture::{self, Pie};
 use super::reply::{self, Callback, Reuse};
@@ -21,15 +23,54 @@ use super::Serving;
 const REUSE_SECS: i64 = 60;
 
 /// `/render`, GET and POST.
-pub async fn render(State(serving): State<Arc<Serving>>, params: Params) -> Result<Response, Error> {
+pub async fn render(
+    State(serving): State<Arc<Serving>>,
+    headers: HeaderMap,
+    params: Params,
+) -> Result<Response, Error> {
     let ask = Ask::read(&params, &serving.app)?;
     let app = serving.app.clone();
     let now = (serving.app.clock)();
-    let reuse = ask.reuse;
-    let (kind, body) = serving.workers.run_until(move |stop| ask.answer(&app, stop)).await?;
-    let mut reply = reply::text(kind, body);
+    let (reuse, term) = (ask.reuse, term(&params, ask.reuse));
+    let question = Question { grants: Arc::clone(&app.grants), parameters: params.told() };
+    let changes = changes(&app);
+    let kept = term.and_then(|term| serving.kept.get(&question, term, now, changes));
+    let answer = match kept {
+        Some(answer) => {
+            serving.app.turned.again();
+            answer
+        }
+        None => {
+            let read = move |stop: &Stop| ask.answer(&app, stop).map(|(kind, body)| Whole::new(kind, body));
+            let answer = serving.workers.run_until(read).await?;
+            if term.is_some() {
+                serving.kept.put(question, &answer, now, changes);
+            }
+            answer
+        }
+    };
+    let mut reply = match answer.is_known(&headers) {
+        true => StatusCode::NOT_MODIFIED.into_response(),
+        false => reply::text(answer.kind, answer.body),
+    };
+    reply.headers_mut().insert(header::ETAG, answer.tag);
     reuse.stamp(reply.headers_mut(), now);
     Ok(reply)
+}
+
+/// What was written so far, events included; `None` where that is not known.
+fn changes(app: &App) -> Option<u64> {
+    let events = app.events.as_ref().map_or(0, |events| events.changes());
+    app.catalogue.changes().map(|changes| changes.wrapping_add(events))
+}
+
+/// How long the server may give the answer again.
+fn term(params: &Params, reuse: Reuse) -> Option<Term> {
+    match reuse {
+        Reuse::Never => None,
+        Reuse::For(secs) if params.filled("cacheTimeout").is_some() => Some(Term::Asked(i64::from(secs))),
+        Reuse::For(secs) => Some(Term::Unchanged(i64::from(secs))),
+    }
 }
 
 /// The formats. Names are case-sensitive, and every other name draws a PNG: so does graphite-web.

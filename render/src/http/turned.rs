@@ -1,4 +1,5 @@
-//! What was turned away before a handler saw it, counted by reason: nobody is refused without a number that says so.
+//! What was turned away before a handler saw it, counted by reason: nobody is refused without a number that says so. What was
+//! answered without any work is counted too.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -75,6 +76,7 @@ impl Reason {
 #[derive(Debug, Default)]
 pub struct Turned {
     requests: AtomicU64,
+    given_again: AtomicU64,
     away: [AtomicU64; Reason::ALL.len()],
 }
 
@@ -84,6 +86,11 @@ impl Turned {
         self.requests.load(Ordering::Relaxed)
     }
 
+    /// Answers of `/render` that had been given before and still counted.
+    pub fn given_again(&self) -> u64 {
+        self.given_again.load(Ordering::Relaxed)
+    }
+
     /// How often it happened.
     pub fn away(&self, reason: Reason) -> u64 {
         self.away[reason as usize].load(Ordering::Relaxed)
@@ -91,6 +98,10 @@ impl Turned {
 
     pub(super) fn request(&self) {
         self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn again(&self) {
+        self.given_again.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn count(&self, reason: Reason) {

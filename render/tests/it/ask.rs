@@ -1,6 +1,7 @@
 //! One request to a router, without a socket.
 
 use crate::scripted::{NOW, Scripted};
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
 use render::App;
@@ -33,11 +34,7 @@ pub fn app(series: Scripted) -> App {
 
 /// Asks with GET and the headers given.
 pub async fn get_with(app: &App, address: &str, headers: &[(&str, &str)]) -> Reply {
-    let mut request = Request::get(address);
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    send(app, request.body(Body::empty()).unwrap()).await
+    send(router(app.clone()), "GET", address, headers, "").await
 }
 
 /// Asks with GET, as a script that takes JSON does.
@@ -47,12 +44,19 @@ pub async fn get(app: &App, address: &str) -> Reply {
 
 /// Asks with POST and a form.
 pub async fn post(app: &App, address: &str, form: &str) -> Reply {
-    let request = Request::post(address).header("Content-Type", "application/x-www-form-urlencoded");
-    send(app, request.body(Body::from(form.to_owned())).unwrap()).await
+    send(router(app.clone()), "POST", address, &[], form).await
 }
 
-async fn send(app: &App, request: Request<Body>) -> Reply {
-    let reply = router(app.clone()).oneshot(request).await.unwrap();
+/// One request to a router; a body is a form.
+pub async fn send(router: Router, method: &str, address: &str, headers: &[(&str, &str)], form: &str) -> Reply {
+    let mut request = Request::builder().method(method).uri(address);
+    if !form.is_empty() {
+        request = request.header("Content-Type", "application/x-www-form-urlencoded");
+    }
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let reply = router.oneshot(request.body(Body::from(form.to_owned())).unwrap()).await.unwrap();
     let (status, headers) = (reply.status(), reply.headers().clone());
     let body = to_bytes(reply.into_body(), usize::MAX).await.unwrap().to_vec();
     Reply { status, headers, body }

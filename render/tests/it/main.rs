@@ -12,6 +12,7 @@ mod events;
 mod hostile;
 mod imported;
 mod judge;
+mod kept;
 mod packed;
 mod page;
 mod recorded;

@@ -130,6 +130,8 @@ pub struct SlabStore {
     /// Whether somebody was refused for want of room since there was room last.
     has_refused: AtomicBool,
     names_version: AtomicU64,
+    /// See [`Store::changes`].
+    changes: AtomicU64,
     synced_at: Mutex<Timestamp>,
     counters: Counters,
     faults: Arc<Faults>,
@@ -189,6 +191,7 @@ impl SlabStore {
             expiry: Expiry::open(root, options.expire_after_secs)?,
             has_refused: AtomicBool::new(false),
             names_version: AtomicU64::new(0),
+            changes: AtomicU64::new(0),
             synced_at: Mutex::new(Timestamp(0)),
             counters: Counters::default(),
             faults,
@@ -231,6 +234,18 @@ impl SlabStore {
         let series = self.index.known(&name).or_else(|| self.known_by_path(&name))?;
         let place = self.places.look().of(series)?;
         Some((series, self.schema(place.schema)?, place.key()))
+    }
+
+    /// Begins to read what segments hold of these series.
+    fn prefetch(&self, names: &[&str], window: Window, now: Timestamp) {
+        let mut by_schema: Vec<(Arc<Schema>, Vec<Key>)> = Vec::new();
+        for (_, schema, key) in names.iter().filter_map(|name| self.located(name)) {
+            match by_schema.iter_mut().find(|(known, _)| Arc::ptr_eq(known, &schema)) {
+                Some((_, keys)) => keys.push(key),
+                None => by_schema.push((schema, vec![key])),
+            }
+        }
+        by_schema.iter().for_each(|(schema, keys)| schema.prefetch(keys, window, now));
     }
 
     fn fetch_values(&self, name: &str, window: Window, now: Timestamp) -> Result<Option<Fetched>, Error> {
@@ -318,8 +333,13 @@ impl Store for SlabStore {
         self.names_version.load(Ordering::Acquire)
     }
 
+    fn changes(&self) -> Option<u64> {
+        Some(self.changes.load(Ordering::Acquire))
+    }
+
     fn write(&self, now: Timestamp, points: &[Point]) -> WriteReport {
         let report = self.write_points(now, points);
+        self.changes.fetch_add(1, Ordering::Release);
         self.counters.count(&report);
         report
     }
@@ -396,6 +416,7 @@ impl Store for SlabStore {
 
     fn write_sketches(&self, now: Timestamp, sketches: &[SketchPoint<'_>]) -> WriteReport {
         let report = self.write_all_sketches(now, sketches);
+        self.changes.fetch_add(1, Ordering::Release);
         self.counters.count(&report);
         report
     }
@@ -412,8 +433,7 @@ impl Store for SlabStore {
         let mut all = Vec::with_capacity(names.len());
         for names in names.chunks(PREFETCHED) {
             if names.len() > 1 {
-                let located = names.iter().filter_map(|name| self.located(name));
-                located.for_each(|(_, schema, key)| schema.prefetch(key, window, now));
+                self.prefetch(names, window, now);
             }
             all.extend(names.iter().map(|name| self.fetch(name, window, now)));
         }

@@ -113,12 +113,12 @@ impl Schema {
         Ok(found)
     }
 
-    /// Begins to read what segments hold of a series in a window, of the archive that [`Schema::fetch`] would take.
-    pub fn prefetch(&self, key: Key, window: Window, now: Timestamp) {
+    /// Begins to read what segments hold of some series in a window, of the archive that [`Schema::fetch`] would take.
+    pub fn prefetch(&self, keys: &[Key], window: Window, now: Timestamp) {
         let age = now - window.from;
         let Some(archive) = self.spans.iter().position(|spans| spans.kept_secs >= age) else { return };
         let sealed = Arc::clone(&self.state().sealed);
-        sealed[archive].overlapping(window.from, window.until + 1).for_each(|part| part.segment.prefetch(key));
+        sealed[archive].overlapping(window.from, window.until + 1).for_each(|part| part.segment.prefetch(keys));
     }
 
     /// A series as it is now, with the late points of a range of time.

@@ -13,6 +13,9 @@ use std::sync::{Arc, Mutex};
 /// A longer chunk is read when its time comes.
 const MOST_PREFETCHED: usize = 1 << 20;
 
+/// Chunks with no more bytes between them are neighbours: a call costs more than reading these along.
+const NEXT_TO: u64 = 16 << 10;
+
 /// Pages of the index that an open segment keeps in memory: one for each query that reads somewhere else.
 const LAST_PAGES: usize = 4;
 
@@ -204,13 +207,19 @@ impl Segment {
         Ok(Some((entry, chunk)))
     }
 
-    /// Begins to read what there is of a series, so that the reads of many wait together.
-    pub(crate) fn prefetch(&self, key: Key) {
+    /// Begins to read what there is of some series, so that their reads wait together. Neighbours are asked for in one call.
+    pub(crate) fn prefetch(&self, keys: &[Key]) {
         // What is damaged is told by whoever reads it.
-        if let Ok(Some(entry)) = self.entry(key)
-            && entry.length as usize <= MOST_PREFETCHED
-        {
-            self.words.prefetch(entry.offset as usize, entry.length as usize);
+        let found = keys.iter().filter_map(|key| self.entry(*key).ok().flatten());
+        let short = found.filter(|entry| entry.length as usize <= MOST_PREFETCHED);
+        let mut ranges: Vec<_> = short.map(|entry| entry.offset..entry.offset + u64::from(entry.length)).collect();
+        ranges.sort_unstable_by_key(|range| range.start);
+        let mut ranges = ranges.into_iter().peekable();
+        while let Some(mut range) = ranges.next() {
+            while let Some(next) = ranges.next_if(|next| next.start <= range.end + NEXT_TO) {
+                range.end = range.end.max(next.end);
+            }
+            self.words.prefetch(range.start as usize, (range.end - range.start) as usize);
         }
     }
 
