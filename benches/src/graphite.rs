@@ -1,5 +1,5 @@
 //! What dashboards ask, over the router and the slab store: a thousand series of a day, and a hundred names for each of them that
-//! hold one point. benches/peers/graphite.py asks graphite-web the same.
+//! hold one point. benches/peers/graphite_web.py asks graphite-web the same.
 
 use crate::Size;
 use crate::measure::{MS_PER_PICTURE, MS_PER_REQUEST, Measured, Unit, measure};

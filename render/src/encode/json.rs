@@ -16,10 +16,15 @@ pub enum Nulls {
 pub fn encode(series: &[Series], nulls: Nulls, layout: Layout) -> String {
     let mut json = JsonWriter::new(Charset::Ascii, layout);
     json.begin_list();
+    let (mut written, mut left) = (0, series.iter().map(|one| one.values.len()).sum::<usize>());
     for one in series {
         if nulls == Nulls::Kept || one.values.iter().any(|value| !value.is_nan()) {
             push_series(&mut json, one, nulls);
         }
+        // Room for the rest at once, as if its points were as long as these: a text of megabytes is not moved while it grows.
+        written += one.values.len();
+        left -= one.values.len();
+        json.reserve_like(written, left);
     }
     json.end_list();
     json.finish()
@@ -43,7 +48,6 @@ fn push_series(json: &mut JsonWriter, series: &Series, nulls: Nulls) {
     json.begin_list();
     let step = i64::from(series.step.secs());
     // graphite-web zips values with the times up to and including `end`: what lies beyond has no time and is not told.
-    json.reserve_points(series.values.len());
     let told = if nulls == Nulls::Dropped { usize::MAX } else { times_until_end(series) };
     for (&value, i) in series.values.iter().zip(0i64..).take(told) {
         if nulls == Nulls::Dropped && value.is_nan() {

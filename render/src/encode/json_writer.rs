@@ -4,9 +4,6 @@
 use super::python_float;
 use std::fmt::Write;
 
-/// Bytes that a point of usual length takes: `[12.5, 1700000000], `.
-const POINT_BYTES: usize = 20;
-
 /// How characters beyond ASCII are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Charset {
@@ -123,9 +120,11 @@ impl JsonWriter {
         self.text.push(']');
     }
 
-    /// Room for so many points, so that a long text is not moved while it grows.
-    pub fn reserve_points(&mut self, points: usize) {
-        self.text.reserve(points.saturating_mul(POINT_BYTES));
+    /// Room for so many more points, if they are as long as those that are written.
+    pub fn reserve_like(&mut self, written: usize, more: usize) {
+        if written > 0 && more > 0 {
+            self.text.reserve((self.text.len() / written + 1).saturating_mul(more));
+        }
     }
 
     /// `true` or `false`.

@@ -7,9 +7,10 @@
 use crate::access::Grants;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, header};
+use foldhash::quality::FixedState;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
-use std::hash::{DefaultHasher, Hasher};
+use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use tsdb::Timestamp;
 
@@ -41,7 +42,7 @@ pub struct Whole {
 impl Whole {
     /// Names the bytes.
     pub fn new(kind: &'static str, body: Vec<u8>) -> Whole {
-        let mut hasher = DefaultHasher::new();
+        let mut hasher = FixedState::default().build_hasher();
         hasher.write(kind.as_bytes());
         hasher.write(&body);
         // Weak, because the same answer goes out compressed and plain.
