@@ -21,6 +21,7 @@ mod sketches;
 mod slow;
 mod statsd_cases;
 mod store_commands;
+mod storm;
 mod tidy;
 mod tls;
 mod whisper_beside;

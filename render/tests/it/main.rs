@@ -13,6 +13,7 @@ mod hostile;
 mod imported;
 mod judge;
 mod kept;
+mod mutated;
 mod packed;
 mod page;
 mod recorded;
