@@ -88,6 +88,9 @@ pub struct ServeArgs {
     /// carbon's storage-aggregation.conf
     #[arg(long, value_name = "FILE")]
     pub storage_aggregation: Option<PathBuf>,
+    /// graphite-web's graphTemplates.conf
+    #[arg(long, value_name = "FILE")]
+    pub graph_templates: Option<PathBuf>,
 }
 
 /// What `agent` runs with.

@@ -5,6 +5,7 @@ use crate::alert::Board;
 use crate::catalogue::Catalogue;
 use crate::draw::Unit;
 use crate::http::{Tls, Turned};
+use crate::templates::GraphTemplates;
 use jiff::tz::TimeZone;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub struct App {
     pub alerts: Option<Arc<Board>>,
     /// What happened; `None` where no events are kept.
     pub events: Option<Arc<EventsView>>,
+    /// Colours that pictures may ask for by name.
+    pub templates: Arc<GraphTemplates>,
     /// Counts what was turned away, by reason.
     pub turned: Arc<Turned>,
 }
@@ -60,6 +63,7 @@ impl App {
             tls: None,
             alerts: Some(Arc::default()),
             events: None,
+            templates: Arc::default(),
             turned: Arc::default(),
         }
     }

@@ -12,6 +12,7 @@ pub mod encode;
 pub mod error;
 pub mod http;
 pub mod page;
+pub mod templates;
 
 pub use app::App;
 pub use catalogue::Catalogue;

@@ -7,13 +7,14 @@ use std::path::Path;
 
 /// A whole file.
 #[derive(Debug, Default)]
-pub(crate) struct Ini {
+pub struct Ini {
     sections: Vec<Section>,
 }
 
 /// One section; what `[DEFAULT]` holds is part of every section.
 #[derive(Debug)]
-pub(crate) struct Section {
+pub struct Section {
+    /// Between its brackets.
     pub name: String,
     /// Where it begins, from 1.
     pub line: usize,
@@ -22,9 +23,11 @@ pub(crate) struct Section {
 
 /// The value of a key.
 #[derive(Clone, Debug)]
-pub(crate) struct Setting {
+pub struct Setting {
     key: String,
+    /// What stands behind the key, interpolated.
     pub text: String,
+    /// Where, from 1.
     pub line: usize,
 }
 
@@ -37,7 +40,10 @@ const INTERPOLATION_BYTES_MAX: usize = 64 * 1024;
 
 impl Ini {
     /// Parses a file; `path` is for messages.
-    pub(crate) fn parse(path: &Path, text: &str) -> Result<Ini, Error> {
+    ///
+    /// # Errors
+    /// A line is neither section nor setting, one comes twice, or an interpolation does not end.
+    pub fn parse(path: &Path, text: &str) -> Result<Ini, Error> {
         let mut ini = Ini::default();
         let mut reader = Reader { path, ini: &mut ini, in_value: false, indent: 0 };
         for (i, line) in text.lines().enumerate() {
@@ -56,7 +62,8 @@ impl Ini {
         Ok(ini)
     }
 
-    pub(crate) fn sections(&self) -> &[Section] {
+    /// In the order of the file.
+    pub fn sections(&self) -> &[Section] {
         &self.sections
     }
 
@@ -75,7 +82,7 @@ impl Ini {
 
 impl Section {
     /// The value of a key, which is given in lower case.
-    pub(crate) fn get(&self, key: &str) -> Option<&Setting> {
+    pub fn get(&self, key: &str) -> Option<&Setting> {
         self.options.iter().find(|option| option.key == key)
     }
 

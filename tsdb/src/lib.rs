@@ -20,7 +20,7 @@ mod find;
 pub mod gap;
 mod glob;
 pub mod index;
-mod ini;
+pub mod ini;
 mod lock;
 pub mod name;
 pub mod retention;

@@ -35,8 +35,7 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
     let (own, store) = open_stores(&settings, &mut plan)?;
     let commits = Commits::start([Arc::clone(&store), Arc::clone(&own)]);
     let guard = Guard::of(&settings)?;
-    let listener = TcpListener::bind(settings.http).with_context(|| format!("listen on http://{}", settings.http))?;
-    let http = listener.local_addr().context("ask for the HTTP address")?;
+    let (listener, http) = bind(settings.http)?;
     let taken_until_ms = taken::until_ms(&settings.data, clock::millis());
     plan.agent.flush.taken_until_ms = taken_until_ms;
     let (journal, teller) = Journal::start(plan.telling);
@@ -65,6 +64,7 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
         health: Arc::new(move || stages.health()),
         listening: listening.clone(),
         limits: plan.http,
+        templates: Arc::new(plan.templates),
         version: env!("CARGO_PKG_VERSION"),
         ..App::new(Arc::new(Arc::clone(&store)), clock::now)
     };
@@ -84,6 +84,13 @@ pub fn run(args: &ServeArgs) -> Result<ExitCode> {
     own.sync();
     taken::note(&settings.data, counters.flushed_at_secs.get())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The HTTP socket and where it is.
+fn bind(http: SocketAddr) -> Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(http).with_context(|| format!("listen on http://{http}"))?;
+    let bound = listener.local_addr().context("ask for the HTTP address")?;
+    Ok((listener, bound))
 }
 
 /// kymo's own store and the one that points go to: one and the same unless a foreign tree was named, which the rules

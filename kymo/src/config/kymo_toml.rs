@@ -43,6 +43,8 @@ pub struct KymoToml {
     pub storage_schemas: Option<PathBuf>,
     /// carbon's file.
     pub storage_aggregation: Option<PathBuf>,
+    /// graphite-web's graphTemplates.conf.
+    pub graph_templates: Option<PathBuf>,
     /// A chain of certificates as PEM.
     pub tls_certificate: Option<PathBuf>,
     /// Its key as PEM.
@@ -230,6 +232,11 @@ pub const KEYS: &[Key] = &[
     ),
     key("storage_schemas", "none", "carbon's storage-schemas.conf; without it 10s:6h,1m:7d,10m:1y."),
     key("storage_aggregation", "none", "carbon's storage-aggregation.conf; without it by the ending of the name."),
+    key(
+        "graph_templates",
+        "none",
+        "graphite-web's graphTemplates.conf: colours that pictures ask for with `template=`, its `[default]` without.",
+    ),
     key(
         "quotas",
         "none",

@@ -4,8 +4,9 @@ use super::kymo_toml::{Limits, QuotaTable, read_bounded};
 use super::settings::{FLUSH_INTERVAL, Settings};
 use super::statsd_file::{self, Telling};
 use crate::alerts;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use render::app;
+use render::templates::GraphTemplates;
 use statsd_agent::config::{Align, CarbonListen, Config, Server};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -35,6 +36,8 @@ pub struct Plan {
     pub interval: Duration,
     /// The same in whole seconds, as stored.
     pub step: Step,
+    /// Colours that pictures ask for by name.
+    pub templates: GraphTemplates,
     /// How what is heard and flushed is told.
     pub telling: Telling,
     /// What a person should know about the files that were read.
@@ -61,11 +64,12 @@ impl Plan {
         warnings.extend(rules.warnings().iter().cloned());
         warnings.extend(coarser_than_flushes(&rules, step));
         warnings.extend(settings.whisper.as_deref().and_then(|_| sketches_left_out(&rules)));
+        let templates = read_templates(settings.graph_templates.as_deref())?;
         let (store, http) = (store_limits(settings), http_limits(settings));
         let mut slab = slab_options(settings);
         slab.percentiles =
             agent.flush.timers.percentiles.iter().filter_map(|percentile| percentile.of_sketches()).collect();
-        Ok(Plan { agent, rules, store, slab, http, interval, step, telling, warnings })
+        Ok(Plan { agent, rules, store, slab, http, interval, step, templates, telling, warnings })
     }
 }
 
@@ -134,6 +138,13 @@ fn set<T>(place: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *place = value;
     }
+}
+
+/// graphite-web's file of colours.
+fn read_templates(path: Option<&Path>) -> Result<GraphTemplates> {
+    let Some(path) = path else { return Ok(GraphTemplates::default()) };
+    let text = read_bounded(path)?;
+    GraphTemplates::parse(path, &text).with_context(|| format!("read {}", path.display()))
 }
 
 /// The rules of carbon's files; without one, the defaults.

@@ -41,6 +41,8 @@ pub struct Settings {
     pub storage_schemas: Option<PathBuf>,
     /// carbon's storage-aggregation.conf.
     pub storage_aggregation: Option<PathBuf>,
+    /// graphite-web's graphTemplates.conf.
+    pub graph_templates: Option<PathBuf>,
     /// Who is let in.
     pub known: Known,
     /// What TLS needs, where it is spoken.
@@ -102,6 +104,7 @@ impl Settings {
             statsd_config,
             storage_schemas: args.storage_schemas.clone().or(file.storage_schemas),
             storage_aggregation: args.storage_aggregation.clone().or(file.storage_aggregation),
+            graph_templates: args.graph_templates.clone().or(file.graph_templates),
             known: access::known(&file.access, &file.tokens, &file.users)?,
             tls: TlsFiles::of(file.tls_certificate, file.tls_key)?,
             alerts: alerts::rules(&file.alerts)?,

@@ -6,6 +6,7 @@
 use crate::draw::pie::{PieStyle, SliceLabel};
 use crate::draw::{AreaMode, Color, LineMode, Picture, Reduction, Summary, Theme, Unit};
 use crate::error::Error;
+use crate::templates::GraphTemplates;
 
 use super::params::{Params, invalid};
 use super::times::Span;
@@ -14,6 +15,9 @@ use super::times::Span;
 const WIDTH: u32 = 330;
 const HEIGHT: u32 = 250;
 
+/// Opacity of a template's grid: graphite-web's own templates have it brighter than the data.
+const TEMPLATE_GRID: f32 = 0.3;
+
 /// The longest unit of one's own.
 const UNIT_CHARS_MAX: usize = 12;
 
@@ -21,8 +25,10 @@ const UNIT_CHARS_MAX: usize = 12;
 ///
 /// # Errors
 /// When a value is not of its kind; sizes are judged when the picture is drawn.
-pub fn read(params: &Params, span: &Span) -> Result<Picture, Error> {
+pub fn read(params: &Params, span: &Span, templates: &GraphTemplates) -> Result<Picture, Error> {
     let look = Look { params };
+    let template = templates.of(look.text("template"));
+    let own_lines = look.colors("colorList")?;
     let consolidates = look.text("consolidation") == Some("graphite") || look.text("minXStep").is_some();
     Ok(Picture {
         width: look.pixels("width", WIDTH)?,
@@ -54,10 +60,10 @@ pub fn read(params: &Params, span: &Span) -> Result<Picture, Error> {
         area_alpha: look.number("areaAlpha")?.map(|alpha| alpha as f32),
         draw_null_as_zero: look.flag("drawNullAsZero"),
         reduction: if consolidates { Reduction::Graphite } else { Reduction::Extremes },
-        color_list: look.colors("colorList")?,
-        bgcolor: look.color("bgcolor")?,
-        fgcolor: look.color("fgcolor")?,
-        grid_color: look.color("majorGridLineColor")?,
+        color_list: if own_lines.is_empty() { template.lines } else { own_lines },
+        bgcolor: look.color("bgcolor")?.or(template.ground),
+        fgcolor: look.color("fgcolor")?.or(template.ink),
+        grid_color: look.color("majorGridLineColor")?.or(template.grid.map(|grid| grid.fade(TEMPLATE_GRID))),
         ..Picture::default()
     })
 }
@@ -208,16 +214,19 @@ fn parse_color(name: &str, value: &str) -> Result<Color, Error> {
 #[cfg(test)]
 mod tests {
     use super::read;
-    use crate::draw::{AreaMode, LineMode, Theme, Unit};
+    use crate::draw::{AreaMode, Color, LineMode, Theme, Unit};
     use crate::http::params::Params;
     use crate::http::times::Span;
+    use crate::templates::GraphTemplates;
     use jiff::tz::TimeZone;
     use tsdb::{Timestamp, Window};
 
     fn picture(query: &str) -> Result<crate::draw::Picture, String> {
         let window = Window { from: Timestamp(0), until: Timestamp(60) };
         let span = Span { window, now: Timestamp(60), zone: TimeZone::UTC };
-        read(&Params::parse(query, b"").unwrap(), &span).map_err(|error| error.to_string())
+        let templates = "[night]\nbackground = black\nlineColors = red,blue\n";
+        let templates = GraphTemplates::parse(std::path::Path::new("conf"), templates).unwrap();
+        read(&Params::parse(query, b"").unwrap(), &span, &templates).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -241,6 +250,16 @@ mod tests {
         assert_eq!((picture.y_min, picture.y_max), (Some(-5.5), None));
         assert_eq!((picture.theme, picture.unit), (Theme::Dark, Unit::Named("bpm".to_owned())));
         assert_eq!(picture.line_width, Some(3.0));
+    }
+
+    #[test]
+    fn a_template_goes_where_the_request_says_nothing() {
+        let night = picture("template=night&fgcolor=ffffff").unwrap();
+        assert_eq!((night.bgcolor, night.color_list.len()), (Color::parse("black"), 2));
+        assert_eq!(night.fgcolor, Color::parse("ffffff"));
+        let own = picture("template=night&bgcolor=white&colorList=green").unwrap();
+        assert_eq!((own.bgcolor, own.color_list.len()), (Color::parse("white"), 1));
+        assert_eq!(picture("template=nosuch").unwrap().bgcolor, None);
     }
 
     #[test]

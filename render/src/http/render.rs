@@ -165,7 +165,7 @@ impl Ask {
         let (shares, targets) =
             params.targets().into_iter().partition::<Vec<_>, _>(|target| pie.is_some() && share(target).is_some());
         Ok(Ask {
-            picture: if drawn { Some(picture::read(params, &span)?) } else { None },
+            picture: if drawn { Some(picture::read(params, &span, &app.templates)?) } else { None },
             targets,
             shares: shares.iter().filter_map(|target| share(target)).collect(),
             pie,
