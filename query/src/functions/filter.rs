@@ -96,6 +96,17 @@ pub const ALL: &[Function] = &[
     ranked("highestMin", "The `n` series with the largest minimum, largest first.", |args, series| {
         highest(Aggregation::Min, args, series)
     }),
+    Function::new(
+        "join",
+        Group::FilterSeries,
+        "The series of `A` whose names are in `B` too (`AND`), those of both lists (`OR`), those of one alone (`XOR`), or those of `A` alone (`SUB`).",
+        &[
+            Param::new("A", Takes::Series),
+            Param::new("B", Takes::Series),
+            Param::new("type", Takes::Choice(&["AND", "OR", "XOR", "SUB"])).default(Need::Word("AND")),
+        ],
+        Body::Lists(|_, args, lists| Ok(joined(args.text("type"), lists))),
+    ),
     ranked("limit", "The first `n` series.", leading),
     Function::new(
         "lowest",
@@ -363,4 +374,22 @@ fn others_of_those_above(
     let mut others = run.text(&format!("group({})", names.join(",")), args.window)?;
     others.retain(|series| !series.values.is_empty());
     Ok(others)
+}
+
+/// Names alone are compared; of two series of one name that of the first list stays.
+fn joined(how: &str, lists: Vec<Vec<Series>>) -> Vec<Series> {
+    let mut lists = lists.into_iter();
+    let (mut a, mut b) = (lists.next().unwrap_or_default(), lists.next().unwrap_or_default());
+    let names = |list: &[Series]| list.iter().map(|series| series.name.clone()).collect::<HashSet<_>>();
+    let (in_a, in_b) = (names(&a), names(&b));
+    match how {
+        "AND" => a.retain(|series| in_b.contains(&series.name)),
+        "XOR" | "SUB" => a.retain(|series| !in_b.contains(&series.name)),
+        _ => {}
+    }
+    if matches!(how, "OR" | "XOR") {
+        b.retain(|series| !in_a.contains(&series.name));
+        a.append(&mut b);
+    }
+    a
 }

@@ -8,7 +8,7 @@ use crate::error::Fault;
 use crate::evaluate::{Evaluation, argument};
 use crate::fold::{path_expressions, product, quotient, zip_longest};
 use crate::series::Series;
-use tsdb::GAP;
+use tsdb::{GAP, is_gap};
 
 type Answer = Result<Vec<Series>, Fault>;
 
@@ -66,6 +66,16 @@ pub const ALL: &[Function] = &[
         "The product of the first series of both lists, then of the second ones, and so on.",
         &[FIRST, SECOND],
         Body::Lists(|run, args, lists| by_place(run, args, &lists, ("multiply", Aggregation::Multiply), None)),
+    ),
+    Function::new(
+        "powSeriesLists",
+        Group::Combine,
+        "The first series of the first list to the power of that of the second, then the second ones, and so on.",
+        &[FIRST, SECOND],
+        Body::Lists(|run, args, lists| {
+            let pairs = equally_long(args, &lists)?;
+            pairs.map(|(a, b)| paired(run, args, "powSeries", (a, b), power)).collect()
+        }),
     ),
     Function::new(
         "sumSeriesLists",
@@ -140,6 +150,12 @@ fn divide_by_one(run: &mut Evaluation<'_>, args: &Args<'_>, mut lists: Vec<Vec<S
         1 => lists[0].iter().map(|a| paired(run, args, "divideSeries", (a, &lists[1][0]), quotient)).collect(),
         count => Err(argument(args.function, format!("the divisor must be one series; there are {count}"))),
     }
+}
+
+/// None of nothing, and none where it is no number.
+fn power(base: f64, exponent: f64) -> f64 {
+    let power = base.powf(exponent);
+    if is_gap(base) || is_gap(exponent) || power.is_nan() { GAP } else { power }
 }
 
 fn percent(part: f64, whole: f64) -> f64 {

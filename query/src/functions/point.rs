@@ -42,7 +42,8 @@ pub const ALL: &[Function] = &[
         Body::Series(log),
     )
     .composes(|args, input| format!("log({input}, {})", args.value("base").in_tag()))
-    .tags(&[("log", "base")]),
+    .tags(&[("log", "base")])
+    .aliases(&["logarithm"]),
     transform("logit", "The logarithm of every value's odds, `log(x / (1 - x))`.", &[Param::SERIES], |_, values| {
         each(values, |value| {
             let odds = value / (1.0 - value);
@@ -75,7 +76,8 @@ pub const ALL: &[Function] = &[
         Some(precision) => format!("round({input},{})", python::general(precision as f64)),
         None => format!("round({input})"),
     })
-    .tags_or("round", "precision", "0"),
+    .tags_or("round", "precision", "0")
+    .aliases(&["roundFunction"]),
     transform("scale", "Every value times `factor`.", &[Param::SERIES, FACTOR], |args, values| {
         let factor = args.number("factor");
         each(values, |value| value * factor);

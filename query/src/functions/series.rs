@@ -30,6 +30,16 @@ pub const ALL: &[Function] = &[
         Body::Series(derivative),
     ),
     Function::new(
+        "exponentialWeightedMovingAverage",
+        Group::Calculate,
+        "Every value drawn towards its mean so far, of which it is `alpha`; a gap stays one and the mean goes on behind it.",
+        &[Param::SERIES, Param::new("alpha", Takes::Share)],
+        Body::Points(weighted_so_far),
+    )
+    .aliases(&["ewma"])
+    .prints(",", &["alpha"])
+    .tags(&[("exponentialWeightedMovingAverage", "alpha")]),
+    Function::new(
         "integral",
         Group::Transform,
         "The sum of all values so far.",
@@ -71,6 +81,16 @@ fn changed(_: &Args<'_>, values: &mut [f64]) {
             earlier = *value;
         }
         *value = f64::from(u8::from(change));
+    }
+}
+
+/// The first value is the first mean.
+fn weighted_so_far(args: &Args<'_>, values: &mut [f64]) {
+    let alpha = args.number("alpha");
+    let mut mean = GAP;
+    for value in values.iter_mut().filter(|value| !is_gap(**value)) {
+        mean = if is_gap(mean) { *value } else { mean + alpha * (*value - mean) };
+        *value = mean;
     }
 }
 

@@ -26,6 +26,21 @@ pub const ALL: &[Function] = &[
     .prints(", ", &["intervalString", "alignToInterval"])
     .tags(&[("hitcount", "intervalString")]),
     Function::new(
+        "slo",
+        Group::Transform,
+        "The share of the values in each `interval` that are `above`, `aboveOrEqual`, `below` or `belowOrEqual` the `value`.",
+        &[
+            Param::SERIES,
+            Param::new("interval", Takes::Duration).suggests(&["10min", "1h", "1d"]),
+            Param::new("method", Takes::Choice(&["above", "aboveOrEqual", "below", "belowOrEqual"])),
+            Param::new("value", Takes::Number),
+        ],
+        Body::Series(slo),
+    )
+    .step(|args| step_of(args, "interval"))
+    .prints(", ", &["interval", "method", "value"])
+    .tags(&[("slo", "interval"), ("sloMethod", "method"), ("sloValue", "value")]),
+    Function::new(
         "smartSummarize",
         Group::Transform,
         "Buckets of `intervalString`, each made one value by `func`; they begin where the series does, or where the `alignTo` of the request's start begins.",
@@ -49,11 +64,36 @@ pub const ALL: &[Function] = &[
 ];
 
 fn interval(args: &Args<'_>) -> Option<Step> {
-    Step::new(u32::try_from(args.duration_secs("intervalString")).ok()?)
+    step_of(args, "intervalString")
+}
+
+fn step_of(args: &Args<'_>, param: &str) -> Option<Step> {
+    Step::new(u32::try_from(args.duration_secs(param)).ok()?)
 }
 
 fn whole_interval(args: &Args<'_>) -> Result<Step, Fault> {
-    interval(args).ok_or_else(|| argument(args.function, "the interval is too long".to_owned()))
+    interval(args).ok_or_else(|| too_long(args))
+}
+
+fn too_long(args: &Args<'_>) -> Fault {
+    argument(args.function, "the interval is too long".to_owned())
+}
+
+/// What keeps to the objective is 1 and what does not is 0: the share is their mean. Buckets are those of `summarize`.
+fn slo(args: &Args<'_>, series: &Series) -> Result<Slots, Fault> {
+    let step = step_of(args, "interval").ok_or_else(|| too_long(args))?;
+    let (method, limit) = (args.text("method"), args.number("value"));
+    let keeps = |value: f64| match method {
+        "above" => value > limit,
+        "aboveOrEqual" => value >= limit,
+        "below" => value < limit,
+        _ => value <= limit,
+    };
+    let judged = |value: &f64| if is_gap(*value) { GAP } else { f64::from(u8::from(keeps(*value))) };
+    let judged = Series { values: series.values.iter().map(judged).collect(), sketches: None, ..series.clone() };
+    let (start, end) = (series.start.floor(step), series.end.floor(step) + i64::from(step.secs()));
+    let Buckets { values, end } = buckets(args, &judged, Aggregation::Average, (start, end, step))?;
+    Ok(Slots { start, end, step, values })
 }
 
 /// The bucket that the end falls into is always given, even when nothing has fallen into it yet.
