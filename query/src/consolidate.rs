@@ -78,6 +78,15 @@ pub fn to_max_data_points(series: &mut [Series], points: u32) {
     }
 }
 
+/// Merges what is computed from sketches into about `points` values at most, and leaves other series as they are: a picture
+/// keeps their extremes, which of quantiles would be those of single slots.
+pub fn merge_to_points(series: &mut [Series], points: u32) {
+    for series in series.iter_mut().filter(|series| series.sketches.is_some() && points > 1) {
+        let range_secs = (series.end - series.start) as f64;
+        to_fewer(series, range_secs, f64::from(points));
+    }
+}
+
 fn to_one(series: &mut Series) {
     if series.values.len() > 1 {
         series.values = grouped(series, 0, series.values.len());

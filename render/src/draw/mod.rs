@@ -200,6 +200,13 @@ impl Default for Picture {
     }
 }
 
+impl Picture {
+    /// Columns of device pixels.
+    pub fn columns(&self) -> u32 {
+        (self.width as f32 * self.scale) as u32
+    }
+}
+
 /// Why there is no picture. All but [`Error::Encode`] are the request's fault.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -93,7 +93,7 @@ fn course(source: &dyn Catalogue, app: &App, now: Timestamp, target: Option<&str
     let Some(target) = target else { return Vec::new() };
     let window = Window { from: now - SHOWN_SECS, until: now };
     let span = Span { window, now, zone: app.zone.clone() };
-    answer(source, app, &[target.to_owned()], &span, stop).unwrap_or_default()
+    answer(source, app, (&[target.to_owned()], 0), &span, stop).unwrap_or_default()
 }
 
 fn first_value(series: &Series) -> Option<Timestamp> {

@@ -154,7 +154,8 @@ fn outcome(serving: &Serving, params: &Params, view: &Explore, phone: bool, stop
         Ok(span) => span,
         Err(error) => return refused(error.to_string(), None),
     };
-    let series = match answer(&*app.catalogue, app, &view.targets, &span, stop) {
+    let (width, height) = size(params, phone)?;
+    let series = match answer(&*app.catalogue, app, (&view.targets, width), &span, stop) {
         Ok(series) => series,
         Err(error) if error.is_client_error() => return refused(error.to_string(), error.caret()),
         Err(error) => return Err(Error::Query(error)),
@@ -170,7 +171,6 @@ fn outcome(serving: &Serving, params: &Params, view: &Explore, phone: bool, stop
         }
         return Ok(Outcome::Unmatched(names));
     }
-    let (width, height) = size(params, phone)?;
     let picture = Picture {
         width,
         height,
@@ -191,11 +191,11 @@ fn size(params: &Params, phone: bool) -> Result<(u32, u32), Error> {
     Ok((u32::try_from(width).unwrap_or(1120), height))
 }
 
-/// The series of some targets, within the server's limits.
+/// The series of some targets, within the server's limits; what is computed from sketches is merged into so many columns.
 pub fn answer(
     source: &dyn Catalogue,
     app: &App,
-    targets: &[String],
+    (targets, columns): (&[String], u32),
     span: &Span,
     stop: &Stop,
 ) -> Result<Vec<Series>, query::Error> {
@@ -205,11 +205,13 @@ pub fn answer(
         now: span.now,
         zone: span.zone.clone(),
         x_files_factor: 0.0,
-        max_data_points: 0,
+        max_data_points: columns,
         template: &[],
         events: app.events.as_deref().map(|events| events as &dyn query::EventSource),
         limits: app.limits.query.clone(),
         stop: stop.clone(),
     };
-    Ok(query::answer(source, &request)?.series)
+    let mut series = query::answer(source, &request)?.series;
+    query::consolidate::merge_to_points(&mut series, columns);
+    Ok(series)
 }

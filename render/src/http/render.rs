@@ -190,7 +190,7 @@ impl Ask {
             now: self.span.now,
             zone: self.span.zone.clone(),
             x_files_factor: self.x_files_factor,
-            max_data_points: self.max_data_points.filter(|_| self.format == Format::Json).unwrap_or(0),
+            max_data_points: self.most_points(),
             template: &self.template,
             events: app.events.as_deref().map(|events| events as &dyn query::EventSource),
             limits: app.limits.query.clone(),
@@ -199,8 +199,19 @@ impl Ask {
         let source: &dyn query::Source = &*app.catalogue;
         let mut series = query::answer(source, &request)?.series;
         match &self.picture {
-            Some(picture) => self.draw(&series, picture),
+            Some(picture) => {
+                query::consolidate::merge_to_points(&mut series, self.most_points());
+                self.draw(&series, picture)
+            }
             None => self.encode(&mut series, &app.limits),
+        }
+    }
+
+    /// As many values of a series as are told or have a column; 0 is all.
+    fn most_points(&self) -> u32 {
+        match &self.picture {
+            Some(picture) => picture.columns(),
+            None => self.max_data_points.filter(|_| self.format == Format::Json).unwrap_or(0),
         }
     }
 

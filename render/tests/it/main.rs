@@ -18,5 +18,6 @@ mod packed;
 mod page;
 mod recorded;
 mod scripted;
+mod sketched;
 mod tags;
 mod unpack;

@@ -2,6 +2,7 @@
 //! and counted; those beyond the second wait, and their points with them.
 
 use crate::catalogue::SeriesId;
+use crate::sketch::Sketch;
 use crate::store::Point;
 use crate::time::Timestamp;
 
@@ -24,7 +25,19 @@ pub(super) struct Quotas {
     reckoned_at: Timestamp,
     /// Points of series that wait, in the order in which they came.
     waiting: Vec<Point>,
+    /// The same of sketches.
+    waiting_sketches: Vec<WaitingSketch>,
+    /// What the sketches take, in points of eight bytes.
+    sketch_points: usize,
+    /// Points that may wait, sketches included.
     waiting_most: usize,
+}
+
+/// A sketch of a series that waits.
+pub(super) struct WaitingSketch {
+    pub series: SeriesId,
+    pub at: Timestamp,
+    pub sketch: Sketch,
 }
 
 impl Quotas {
@@ -36,6 +49,8 @@ impl Quotas {
             ready: 0,
             reckoned_at: Timestamp(i64::MIN),
             waiting: Vec::new(),
+            waiting_sketches: Vec::new(),
+            sketch_points: 0,
             waiting_most,
         }
     }
@@ -80,11 +95,33 @@ impl Quotas {
 
     /// Keeps a point of a series that waits; false when there is no room for it.
     pub fn wait(&mut self, point: Point) -> bool {
-        let has_room = self.waiting.len() < self.waiting_most;
+        let has_room = self.waiting.len() + self.sketch_points < self.waiting_most;
         if has_room {
             self.waiting.push(point);
         }
         has_room
+    }
+
+    /// Keeps a sketch of a series that waits; `stored` is how many bytes it would have on the disk. False when there is no room.
+    pub fn wait_with_sketch(&mut self, waiting: WaitingSketch, stored: usize) -> bool {
+        let points = stored.div_ceil(8).max(1);
+        let has_room = self.waiting.len() + self.sketch_points + points <= self.waiting_most;
+        if has_room {
+            self.sketch_points += points;
+            self.waiting_sketches.push(waiting);
+        }
+        has_room
+    }
+
+    /// The sketches that wait, to be written first.
+    pub fn take_waiting_sketches(&mut self) -> Vec<WaitingSketch> {
+        self.sketch_points = 0;
+        std::mem::take(&mut self.waiting_sketches)
+    }
+
+    /// Sketches that wait.
+    pub fn waiting_sketches(&self) -> usize {
+        self.waiting_sketches.len()
     }
 
     /// The points that wait, to be written first.
@@ -92,9 +129,10 @@ impl Quotas {
         std::mem::take(&mut self.waiting)
     }
 
-    /// The series of the points that wait.
+    /// The series of the points and sketches that wait.
     pub fn waiting_series(&self) -> impl Iterator<Item = SeriesId> + '_ {
-        self.waiting.iter().map(|point| point.series)
+        let of_sketches = self.waiting_sketches.iter().map(|waiting| waiting.series);
+        self.waiting.iter().map(|point| point.series).chain(of_sketches)
     }
 
     /// Points that wait.

@@ -348,6 +348,9 @@ impl Store for SlabStore {
         if self.quotas().waiting() > 0 {
             self.write(now, &[]);
         }
+        if self.quotas().waiting_sketches() > 0 {
+            self.write_sketches(now, &[]);
+        }
         self.commit_all(now, self.sync_is_due(now))
     }
 

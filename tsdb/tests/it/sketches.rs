@@ -414,3 +414,40 @@ fn logs_of(folder: &Path) -> Vec<(Vec<u8>, std::path::PathBuf)> {
     let logs = paths.filter(|path| path.extension().is_some_and(|end| end == "log"));
     logs.map(|path| (std::fs::read(&path).expect("read"), path)).collect()
 }
+
+/// A new series beyond those that may begin in a second keeps its sketches until its turn comes; what has no room is counted.
+#[test]
+fn sketches_of_series_that_may_not_begin_yet_wait() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options =
+        |waiting_points| SlabOptions { creates_per_second: Some(1), waiting_points, ..SlabOptions::default() };
+    let open = |waiting_points| {
+        let store = SlabStore::open(folder.path(), rules("ddsketch"), StoreLimits::default(), options(waiting_points));
+        store.expect("opened")
+    };
+    let store = open(1000);
+    let sketches: Vec<(String, Sketch)> =
+        (0..4_u8).map(|i| (format!("new.{i}"), dd(0.01, &[f64::from(i) + 1.0]))).collect();
+    let told = |at: i64| sketches.iter().map(|(name, sketch)| (&**name, at, sketch)).collect::<Vec<_>>();
+    let report = write(&store, BEGIN, &told(BEGIN));
+    assert_eq!((report.written, report.dropped()), (1, 0), "the others wait");
+    // What comes meanwhile waits behind them.
+    let report = write(&store, BEGIN + 1, &told(BEGIN + 1));
+    assert_eq!(report.dropped(), 0);
+    for now in BEGIN + 2..BEGIN + 6 {
+        store.commit(Timestamp(now)).expect("committed");
+    }
+    let window = Window { from: Timestamp(BEGIN - 1), until: Timestamp(BEGIN + 1) };
+    let counts = |store: &SlabStore, name: &str| {
+        let fetched = store.fetch(&format!("{name}.count"), window, Timestamp(BEGIN + 6)).expect("read");
+        fetched.map(|fetched| fetched.values)
+    };
+    for (name, _) in &sketches {
+        assert_eq!(counts(&store, name), Some(vec![1.0, 1.0]), "{name}");
+    }
+    drop(store);
+    let store = open(1);
+    let begun = [("later.0", BEGIN + 7, &sketches[0].1), ("later.1", BEGIN + 7, &sketches[1].1)];
+    let report = write(&store, BEGIN + 7, &begun);
+    assert_eq!((report.written, report.dropped_quota), (1, 1), "a sketch takes more than a point's room");
+}

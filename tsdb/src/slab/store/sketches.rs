@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::gap::{GAP, is_gap};
 use crate::name::canonical;
 use crate::sketch::{Family, Leaf, Sketch};
+use crate::slab::quotas::WaitingSketch;
 use crate::slab::schema::{Put, Schema, Slots, merge_stored};
 use crate::slab::segment::Key;
 use crate::store::{Fetched, FetchedSketches, SketchPoint, WriteReport};
@@ -28,8 +29,19 @@ pub(super) struct LocatedLeaf {
 impl SlabStore {
     pub(super) fn write_all_sketches(&self, now: Timestamp, sketches: &[SketchPoint<'_>]) -> WriteReport {
         let mut report = WriteReport::default();
+        let waiting = self.quotas().take_waiting_sketches();
+        if !waiting.is_empty() {
+            let waiting = waiting.iter().map(|one| SketchPoint { series: one.series, at: one.at, sketch: &one.sketch });
+            let waiting: Vec<SketchPoint<'_>> = waiting.collect();
+            self.write_sketch_block(now, &waiting, &mut report);
+        }
+        self.write_sketch_block(now, sketches, &mut report);
+        report
+    }
+
+    fn write_sketch_block(&self, now: Timestamp, sketches: &[SketchPoint<'_>], report: &mut WriteReport) {
         let horizon = now + i64::from(self.limits.ahead_secs);
-        let failed = self.begin_sketches(now, horizon, sketches, &mut report);
+        let failed = self.begin_sketches(now, horizon, sketches, report);
         let places = self.places.look();
         let schemas = self.schemas();
         let mut stored = Vec::new();
@@ -41,7 +53,13 @@ impl SlabStore {
                     _ if *at > horizon => report.dropped_future += 1,
                     Some(error) => report.drop_for(error, 1),
                     None if self.index.name(*series).is_none() => report.dropped_failed += 1,
-                    None => report.dropped_quota += 1,
+                    None => {
+                        stored.clear();
+                        sketch.encode(&mut stored);
+                        let waiting = WaitingSketch { series: *series, at: *at, sketch: (*sketch).clone() };
+                        let waits = self.quotas().wait_with_sketch(waiting, stored.len());
+                        report.dropped_quota += u64::from(!waits);
+                    }
                 }
                 continue;
             };
@@ -57,7 +75,6 @@ impl SlabStore {
                 Put::NoRoom => report.dropped_full += 1,
             }
         }
-        report
     }
 
     /// Makes the series that are not yet of sketches such. Answers those that could not be made.
