@@ -330,14 +330,14 @@ fn datagrams(seed: u64, count: usize) -> Vec<String> {
 /// The lines that each node hears when the datagrams are sent through a proxy one after another.
 fn heard_through(proxy: &Proxy, nodes: &[FakeNode], datagrams: &[String]) -> Vec<Vec<String>> {
     nodes.iter().for_each(FakeNode::forget);
-    let lines = datagrams.iter().flat_map(|datagram| datagram.split('\n')).filter(|line| !line.is_empty()).count();
-    let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let total = || nodes.iter().map(|node| node.lines.lock().expect("whole").len()).sum::<usize>();
+    let (socket, mut lines) = (UdpSocket::bind("127.0.0.1:0").expect("a port"), 0);
+    // Each burst once the last one has come: on a busy machine node's socket would be full before node looks at it.
     for burst in datagrams.chunks(20) {
         burst.iter().for_each(|datagram| assert!(socket.send_to(datagram.as_bytes(), proxy.statsd).is_ok()));
-        thread::sleep(Duration::from_millis(5));
+        lines += burst.iter().flat_map(|datagram| datagram.split('\n')).filter(|line| !line.is_empty()).count();
+        wait_until(&format!("{lines} lines have come"), || total() >= lines);
     }
-    let total = || nodes.iter().map(|node| node.lines.lock().expect("whole").len()).sum::<usize>();
-    wait_until(&format!("{lines} lines have come"), || total() >= lines);
     let heard: Vec<_> = nodes.iter().map(FakeNode::heard).collect();
     heard
 }

@@ -32,7 +32,7 @@ pub const ALL: &[Function] = &[
     Function::new(
         "exponentialWeightedMovingAverage",
         Group::Calculate,
-        "Every value drawn towards its mean so far, of which it is `alpha`; a gap stays one and the mean goes on behind it.",
+        "The mean so far, which each value draws its own way by `alpha` of the distance; a gap stays one and the mean goes on behind it.",
         &[Param::SERIES, Param::new("alpha", Takes::Share)],
         Body::Points(weighted_so_far),
     )
