@@ -81,6 +81,7 @@ async fn plain_journey(browser: &WebDriver, server: &str) -> WebDriverResult<()>
 
 async fn journey(browser: &WebDriver, server: &str) -> WebDriverResult<()> {
     overview(browser, server).await?;
+    complete_a_target(browser, server).await?;
     type_a_target(browser, server).await?;
     read_a_value(browser).await?;
     zoom_and_back(browser).await?;
@@ -109,6 +110,32 @@ async fn overview(browser: &WebDriver, server: &str) -> WebDriverResult<()> {
     browser.find(By::Id("search")).await?.send_keys("web02 cpu").await?;
     settled(browser, "#suggestions a").await?;
     assert_eq!(texts(browser, "#suggestions a").await?, ["servers.web02.cpu"]);
+    Ok(())
+}
+
+/// The query field offers what /functions lists, and names; what is chosen stands where the word stood.
+async fn complete_a_target(browser: &WebDriver, server: &str) -> WebDriverResult<()> {
+    browser.goto(format!("{server}/explore?from=-1h")).await?;
+    let field = browser.find(By::Id("target")).await?;
+    field.send_keys("sumSeriesW").await?;
+    settled(browser, "#offers b").await?;
+    assert_eq!(texts(browser, "#offers b").await?, ["sumSeriesWithWildcards(seriesList, *position)"]);
+    field.send_keys(Key::Escape).await?;
+    field.clear().await?;
+    field.send_keys("scale(highestM").await?;
+    settled(browser, "#offers b").await?;
+    assert_eq!(texts(browser, "#offers b").await?, ["highestMax(seriesList, n)", "highestMin(seriesList, n)"]);
+    field.send_keys(Key::Tab + "").await?;
+    field.send_keys("servers.web02").await?;
+    settled(browser, "#offers b").await?;
+    assert_eq!(texts(browser, "#offers b").await?, ["servers.web02.cpu"]);
+    field.send_keys(Key::Down + "").await?;
+    browser.action_chain().send_keys(Key::Enter + "").perform().await?;
+    let typed = "return document.getElementById('target').value";
+    assert_eq!(string(browser, typed).await?, "scale(highestMax(servers.web02.cpu");
+    field.send_keys(",1),2)" + Key::Enter).await?;
+    settled(browser, ".legend .name").await?;
+    assert_eq!(texts(browser, ".legend .name").await?, ["scale(servers.web02.cpu,2)"]);
     Ok(())
 }
 

@@ -35,6 +35,7 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         script("legend.js", include_str!("assets/legend.js")),
         script("live.js", include_str!("assets/live.js")),
         script("names.js", include_str!("assets/names.js")),
+        script("complete.js", include_str!("assets/complete.js")),
         script("keys.js", include_str!("assets/keys.js")),
     ]
 });

@@ -82,7 +82,7 @@ fn form(page: &mut Html, view: &Explore) {
     );
     page.raw("placeholder=\"sumSeries(servers.*.cpu)\" rows=\"").number(lines).raw("\">");
     // A newline right after the tag would be eaten.
-    page.raw("\n").text(&view.text).raw("</textarea><div class=\"range\">");
+    page.raw("\n").text(&view.text).raw("</textarea><div id=\"offers\" hidden></div><div class=\"range\">");
     presets(page, view);
     for (name, label, value, hint) in [
         ("from", "from", &view.from, "-6h, midnight, 14:30_20260405"),
