@@ -77,11 +77,18 @@ pub(super) struct Along {
     pub from: f64,
     /// Value at the far end.
     pub to: f64,
+    /// By the logarithm; both ends are above zero then.
+    pub log: bool,
 }
 
 impl Along {
     /// How far along a value is: 0 at `from`, 1 at `to`. Halved first, so that no span overflows.
     pub(super) fn share(&self, value: f64) -> f64 {
+        if self.log {
+            // What has no logarithm lies below everything.
+            let low = self.from.ln();
+            return if value > 0.0 { (value.ln() - low) / (self.to.ln() - low) } else { -4.0 };
+        }
         (value / 2.0 - self.from / 2.0) / (self.to / 2.0 - self.from / 2.0)
     }
 }

@@ -188,7 +188,7 @@ impl Layout {
 
     /// The height of a value.
     pub(super) fn y(&self, axis: &ValueAxis, value: f64) -> f32 {
-        let share = (value / 2.0 - axis.from / 2.0) / (axis.to / 2.0 - axis.from / 2.0);
+        let share = axis.along().share(value);
         self.plot.bottom - (share.clamp(-4.0, 4.0) as f32) * self.plot.height()
     }
 
@@ -365,13 +365,13 @@ fn legible(color: Color, scene: &Scene<'_>) -> Color {
 fn axes(scene: &Scene<'_>, plot_height: f32) -> (ValueAxis, Option<ValueAxis>) {
     let picture = scene.picture;
     let ticks_max = ((plot_height / 27.0) as usize + 1).clamp(2, 7);
-    let wish = |right: bool, min, max| {
+    let wish = |right: bool, (min, max, step)| {
         let (data, whole) = scene.reach(right);
         let stands_on_zero = scene.has_areas(right) || picture.unit == Unit::PerSecond;
         let zero = if stands_on_zero { Zero::Always } else { Zero::Auto };
-        Wish { data, zero, min, max, unit: &picture.unit, ticks_max, whole }
+        Wish { data, zero, min, max, step, log_base: picture.log_base, unit: &picture.unit, ticks_max, whole }
     };
-    let left_wish = wish(false, picture.y_min, picture.y_max);
+    let left_wish = wish(false, (picture.y_min, picture.y_max, picture.y_step));
     let mut left = value::axis(&left_wish);
     if (left_wish.data, left_wish.min, left_wish.max) == (None, None, None) {
         // Nothing to measure, so no measure that looks like a finding.
@@ -379,7 +379,8 @@ fn axes(scene: &Scene<'_>, plot_height: f32) -> (ValueAxis, Option<ValueAxis>) {
         left.labels.clear();
     }
     let has_right = scene.traces.iter().any(|trace| trace.right);
-    let right = has_right.then(|| value::aligned(&wish(true, picture.y_min_right, picture.y_max_right), &left));
+    let right = has_right
+        .then(|| value::aligned(&wish(true, (picture.y_min_right, picture.y_max_right, picture.y_step_right)), &left));
     (left, right)
 }
 

@@ -80,6 +80,17 @@ pub enum Reduction {
     Graphite,
 }
 
+/// The lines of one of two value axes; a series' own style goes before.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Side {
+    /// Of all of them.
+    pub color: Option<Color>,
+    /// In logical pixels.
+    pub width: Option<f32>,
+    /// Whether they are dashed.
+    pub dashed: bool,
+}
+
 /// A picture to be made; [`Default`] is a light 800 by 400 line graph.
 #[derive(Clone, Debug)]
 pub struct Picture {
@@ -111,6 +122,16 @@ pub struct Picture {
     pub y_min_right: Option<f64>,
     /// The upper end of the right value axis.
     pub y_max_right: Option<f64>,
+    /// Distance of the value axis' ticks.
+    pub y_step: Option<f64>,
+    /// The same of the right axis.
+    pub y_step_right: Option<f64>,
+    /// Above 1: both value axes are logarithmic (`logBase`). What is not above zero is not drawn.
+    pub log_base: Option<f64>,
+    /// How the lines of the left axis look where there is a right one.
+    pub left: Side,
+    /// How those of the right axis look.
+    pub right: Side,
     /// What the values are.
     pub unit: Unit,
     /// No legend. (`hideLegend=false` is the default: a legend that grows too long cuts itself.)
@@ -174,6 +195,11 @@ impl Default for Picture {
             y_max: None,
             y_min_right: None,
             y_max_right: None,
+            y_step: None,
+            y_step_right: None,
+            log_base: None,
+            left: Side::default(),
+            right: Side::default(),
             unit: Unit::Si,
             hide_legend: false,
             hide_axes: false,

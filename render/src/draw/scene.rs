@@ -8,7 +8,7 @@ use super::down::{self, Columns, Points};
 use super::palette::{self, Palette, Theme};
 use super::scale::label::value as value_label;
 use super::summary::{self, Summary};
-use super::{AreaMode, Picture, Reduction};
+use super::{AreaMode, Picture, Reduction, Side};
 use query::{Consolidation, Series};
 use std::borrow::Cow;
 
@@ -201,7 +201,7 @@ fn trace<'a>(index: usize, series: &'a Series, picture: &Picture, from: i64, unt
             Cow::Borrowed(values)
         }
     };
-    let summary = summary::of(&zeroed(&series.values[inside]));
+    let summary = summary::of(&zeroed(&series.values[inside.clone()]));
     let mut trace = Trace {
         index,
         name: &series.name,
@@ -219,6 +219,13 @@ fn trace<'a>(index: usize, series: &'a Series, picture: &Picture, from: i64, unt
         right: series.style.second_y_axis,
         invisible: series.style.invisible,
     };
+    if picture.log_base.is_some() {
+        // What is not above zero has no place.
+        let drawn = |value: &f64| if *value > 0.0 { *value } else { f64::NAN };
+        let inside: Vec<f64> = series.values[inside].iter().map(drawn).collect();
+        trace.range = summary::of(&inside).map(|s| (s.min, s.max));
+        trace.values = trace.values.iter().map(drawn).collect();
+    }
     consolidate(&mut trace, series, picture, from, until);
     trace
 }
@@ -272,9 +279,12 @@ const ROUNDS: [Option<Dash>; 4] =
 fn assign_looks(traces: &mut [Trace<'_>], series: &[Series], picture: &Picture, palette: &Palette) {
     let names: Vec<&str> = traces.iter().map(|trace| trace.name).collect();
     let looks = palette::looks(&names);
+    let two_sides = traces.iter().any(|trace| trace.right);
     for (trace, look) in traces.iter_mut().zip(looks) {
         let style = &series[trace.index].style;
-        let asked = style.color.as_deref().and_then(Color::parse);
+        let side = if trace.right { picture.right } else { picture.left };
+        let side = if two_sides { side } else { Side::default() };
+        let asked = style.color.as_deref().and_then(Color::parse).or(side.color);
         let listed =
             (!picture.color_list.is_empty()).then(|| picture.color_list[trace.index % picture.color_list.len()]);
         let threshold = trace.role == Role::Threshold;
@@ -290,11 +300,13 @@ fn assign_looks(traces: &mut [Trace<'_>], series: &[Series], picture: &Picture, 
         if threshold {
             trace.dash = ROUNDS[1];
         }
-        if let Some(length) = style.dashed.filter(|length| length.is_finite()) {
+        let side_dash = side.dashed.then_some(5.0);
+        if let Some(length) = style.dashed.filter(|length| length.is_finite()).or(side_dash) {
             let length = (length as f32).clamp(0.5, 100.0);
             trace.dash = Some(Dash { on: length, off: length });
         }
-        trace.width = trace.width.or(picture.line_width.filter(|w| w.is_finite()).map(|w| w.clamp(0.0, 100.0)));
+        trace.width =
+            trace.width.or(side.width).or(picture.line_width.filter(|w| w.is_finite()).map(|w| w.clamp(0.0, 100.0)));
     }
 }
 

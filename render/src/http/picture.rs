@@ -4,7 +4,7 @@
 //! As in graphite-web an empty value and `default` count as absent. What it would crash on is refused here.
 
 use crate::draw::pie::{PieStyle, SliceLabel};
-use crate::draw::{AreaMode, Color, LineMode, Picture, Reduction, Summary, Theme, Unit};
+use crate::draw::{AreaMode, Color, LineMode, Picture, Reduction, Side, Summary, Theme, Unit};
 use crate::error::Error;
 use crate::templates::GraphTemplates;
 
@@ -44,6 +44,11 @@ pub fn read(params: &Params, span: &Span, templates: &GraphTemplates) -> Result<
         y_max: look.limit(&["yMax", "yMaxLeft", "max"])?,
         y_min_right: look.limit(&["yMinRight"])?,
         y_max_right: look.limit(&["yMaxRight"])?,
+        y_step: look.step(&["yStep", "yStepLeft"])?,
+        y_step_right: look.step(&["yStepRight"])?,
+        log_base: look.log_base()?,
+        left: look.side(["leftColor", "leftWidth", "leftDashed"])?,
+        right: look.side(["rightColor", "rightWidth", "rightDashed"])?,
         unit: look.unit(),
         hide_legend: look.flag("hideLegend"),
         hide_axes: look.flag("hideAxes"),
@@ -164,6 +169,32 @@ impl<'a> Look<'a> {
         Ok(None)
     }
 
+    fn step(&self, names: &[&str]) -> Result<Option<f64>, Error> {
+        let given = names.iter().find(|name| self.text(name).is_some());
+        let Some(step) = given.map(|name| self.number(name)).transpose()?.flatten() else { return Ok(None) };
+        match step > 0.0 {
+            true => Ok(Some(step)),
+            false => Err(invalid(names[0], &step.to_string(), "a number above 0 is needed")),
+        }
+    }
+
+    /// `e`, or a number above 1.
+    fn log_base(&self) -> Result<Option<f64>, Error> {
+        match self.text("logBase") {
+            Some("e") => Ok(Some(std::f64::consts::E)),
+            Some(text) => {
+                let base = self.number("logBase")?.filter(|base| (1.0001..=1e6).contains(base));
+                base.map(Some).ok_or_else(|| invalid("logBase", text, "`e` or a number above 1 is needed"))
+            }
+            None => Ok(None),
+        }
+    }
+
+    fn side(&self, [color, width, dashed]: [&str; 3]) -> Result<Side, Error> {
+        let width = self.number(width)?.map(|width| (width as f32).clamp(0.0, 100.0));
+        Ok(Side { color: self.color(color)?, width, dashed: self.flag(dashed) })
+    }
+
     fn pixels(&self, name: &str, default: u32) -> Result<u32, Error> {
         let Some(value) = self.text(name) else { return Ok(default) };
         value.trim().parse().map_err(|_| invalid(name, value, "a number of pixels is needed"))
@@ -270,6 +301,8 @@ mod tests {
                 "lineMode=bogus",
                 "Invalid value 'bogus' for param lineMode: one of slope, staircase, connected is needed",
             ),
+            ("yStep=0", "Invalid value '0' for param yStep: a number above 0 is needed"),
+            ("logBase=1", "Invalid value '1' for param logBase: `e` or a number above 1 is needed"),
             ("yMin=x", "Invalid value 'x' for param yMin: a number is needed"),
             (
                 "bgcolor=nocolor",

@@ -364,3 +364,30 @@ fn a_moment_is_a_line_from_bottom_to_top() {
     assert!(lines(&with) > lines(&without) && with.contains("deploy"));
     assert_eq!(attribute(&with, "data-y-min"), attribute(&without, "data-y-min"), "the axis stays that of the data");
 }
+
+#[test]
+fn a_logarithmic_axis_shows_what_is_small_beside_what_is_large() {
+    let wide: Vec<f64> = (0..144).map(|i| 10_f64.powf(f64::from(i) / 30.0)).collect();
+    let with_zeros: Vec<f64> = (0..144).map(|i| if i % 48 < 24 { f64::from(i) * 3.0 } else { 0.0 }).collect();
+    let all = [series("wide", 600, wide), series("with zeros", 600, with_zeros)];
+    let picture = Picture { log_base: Some(10.0), ..picture() };
+    let svg = draw::svg(&all, &picture).unwrap();
+    for tick in [">1<", ">10<", ">100<", ">1k<", ">10k<"] {
+        assert!(svg.contains(tick), "{tick}");
+    }
+    golden("logarithmic", &all, &picture);
+}
+
+#[test]
+fn two_sides_may_look_unlike() {
+    let mut all = vec![day("left", 300.0, 1), day("right", 2.0, 2)];
+    all[1].style.second_y_axis = true;
+    let side = |color: &str, dashed| draw::Side { color: draw::Color::parse(color), width: Some(3.0), dashed };
+    let sides = Picture { left: side("ff0000", false), right: side("0000ff", true), y_step: Some(150.0), ..picture() };
+    let svg = draw::svg(&all, &sides).unwrap();
+    assert!(svg.contains("#ff0000") && svg.contains("#0000ff") && svg.contains("stroke-dasharray"), "{svg:.600}");
+    let texts: Vec<&str> = svg.split("</text>").filter_map(|part| part.rsplit('>').next()).collect();
+    assert!(texts.contains(&"300") && !texts.contains(&"350"), "a step that was asked for: {texts:?}");
+    let alone = draw::svg(&all[..1], &sides).unwrap();
+    assert!(!alone.contains("#ff0000"), "one axis has no sides");
+}

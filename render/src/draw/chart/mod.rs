@@ -64,8 +64,8 @@ fn plot(canvas: &mut dyn Canvas, scene: &Scene<'_>, layout: &Layout) {
     }));
     {
         let (sink, area) = bridge::open(canvas);
-        let time = Along { from: 0.0, to: scene.span() };
-        let upwards = |axis: &ValueAxis| Along { from: axis.from, to: axis.to };
+        let time = Along { from: 0.0, to: scene.span(), log: false };
+        let upwards = ValueAxis::along;
         let left = bridge::plane(&area, plot, time, upwards(&layout.left));
         let right = layout.right.as_ref().map(|axis| bridge::plane(&area, plot, time, upwards(axis)));
         stack::draw(&sink, &left, scene, layout);

@@ -53,11 +53,11 @@ pub fn spark(series: &Series, look: &Spark) -> String {
         };
         // A constant line runs through the middle.
         let room = if summary.max > summary.min { 0.0 } else { summary.max.abs().max(1.0) };
-        let value = Along { from: summary.min - room, to: summary.max + room };
+        let value = Along { from: summary.min - room, to: summary.max + room, log: false };
         svg.open(Group::Series { index: 0, name: &series.name });
         {
             let (_sink, area) = bridge::open(&mut svg);
-            let plane = bridge::plane(&area, plot, Along { from: 0.0, to: span }, value);
+            let plane = bridge::plane(&area, plot, Along { from: 0.0, to: span, log: false }, value);
             for run in runs.iter() {
                 for element in AreaSeries::new(run.iter().copied(), value.from, line::style(color.fade(0.1), 0.0)) {
                     let drawn = plane.draw(&element);

@@ -2,6 +2,7 @@
 //! unit). Any input gives an axis of finite, different ends.
 
 use super::label::{self, Unit};
+use crate::draw::bridge::Along;
 
 /// What an axis is made from.
 pub(in crate::draw) struct Wish<'a> {
@@ -13,6 +14,10 @@ pub(in crate::draw) struct Wish<'a> {
     pub min: Option<f64>,
     /// An end that was asked for.
     pub max: Option<f64>,
+    /// A step that was asked for; one that would make a hundred ticks and more is none.
+    pub step: Option<f64>,
+    /// Above 1 where the axis is to be logarithmic.
+    pub log_base: Option<f64>,
     /// What the values are.
     pub unit: &'a Unit,
     /// Most ticks there is room for.
@@ -37,6 +42,14 @@ pub(in crate::draw) struct ValueAxis {
     pub to: f64,
     pub ticks: Vec<f64>,
     pub labels: Vec<String>,
+    pub log: bool,
+}
+
+impl ValueAxis {
+    /// How values lie along it.
+    pub(in crate::draw) fn along(&self) -> Along {
+        Along { from: self.from, to: self.to, log: self.log }
+    }
 }
 
 /// Beyond this the distance of two values is not finite.
@@ -44,8 +57,12 @@ const VALUE_MAX: f64 = 8e307;
 
 /// Makes an axis.
 pub(in crate::draw) fn axis(wish: &Wish<'_>) -> ValueAxis {
+    if let Some(base) = wish.log_base {
+        return logarithmic(wish, base);
+    }
     let (low, high) = range(wish);
-    let step = step(low, high, wish);
+    let asked = wish.step.filter(|step| step.is_finite() && *step > 0.0 && (high - low) / step < 100.0);
+    let step = asked.unwrap_or_else(|| step(low, high, wish));
     let (mut from, mut to) = (low, high);
     if wish.min.is_none() {
         from = ((low / step + 1e-9).floor() * step).max(-VALUE_MAX);
@@ -66,13 +83,41 @@ pub(in crate::draw) fn axis(wish: &Wish<'_>) -> ValueAxis {
     }
     let ticks = multiples(from, to, step, wish.ticks_max);
     let labels = label::ticks(&ticks, step, wish.unit);
-    ValueAxis { from, to, ticks, labels }
+    ValueAxis { from, to, ticks, labels, log: false }
+}
+
+/// From a whole power of the base to another, which are its ticks; between two of ten there are ticks at 2 and 5.
+fn logarithmic(wish: &Wish<'_>, base: f64) -> ValueAxis {
+    let above_zero = |v: Option<f64>| v.filter(|v| v.is_finite() && *v > 0.0).map(|v| v.clamp(1e-300, VALUE_MAX));
+    let high = above_zero(wish.data.map(|(_, high)| high)).unwrap_or(base);
+    let low = above_zero(wish.data.map(|(low, _)| low)).unwrap_or((high / base.powi(3)).max(1e-300));
+    let power = |v: f64| v.ln() / base.ln();
+    let whole = |power: f64| base.powf(power).clamp(1e-300, VALUE_MAX);
+    let from = above_zero(wish.min).unwrap_or_else(|| whole((power(low) + 1e-9).floor()));
+    let mut to = above_zero(wish.max).unwrap_or_else(|| whole((power(high) - 1e-9).ceil()));
+    if to <= from {
+        to = from * base;
+    }
+    let (first, last) = ((power(from) - 1e-9).ceil(), (power(to) + 1e-9).floor());
+    let count = (last - first + 1.0).clamp(0.0, 2000.0) as usize;
+    let every = count.div_ceil(wish.ticks_max.max(2)).max(1);
+    let mut ticks: Vec<f64> = (0..count).step_by(every).map(|k| whole(first + k as f64)).collect();
+    if ticks.len() < 3 && base == 10.0 {
+        let decades = (first as i32 - 1)..=(last as i32);
+        ticks = decades.flat_map(|decade| [1.0, 2.0, 5.0].map(|digit| digit * 10_f64.powi(decade))).collect();
+    }
+    ticks.retain(|tick| (from * (1.0 - 1e-9)..=to * (1.0 + 1e-9)).contains(tick));
+    if ticks.len() < 2 {
+        ticks = vec![from, to];
+    }
+    let labels = ticks.iter().flat_map(|tick| label::ticks(&[*tick], *tick, wish.unit)).collect();
+    ValueAxis { from, to, ticks, labels, log: true }
 }
 
 /// An axis of as many steps as `beside` has, so that both share their grid lines.
 pub(in crate::draw) fn aligned(wish: &Wish<'_>, beside: &ValueAxis) -> ValueAxis {
     let steps = beside.ticks.len().saturating_sub(1);
-    let asked = wish.min.is_some() || wish.max.is_some();
+    let asked = wish.min.is_some() || wish.max.is_some() || wish.step.is_some() || wish.log_base.is_some();
     let even = beside.ticks.first() == Some(&beside.from) && beside.ticks.last() == Some(&beside.to);
     if asked || !even || steps == 0 {
         return axis(wish);
@@ -85,7 +130,7 @@ pub(in crate::draw) fn aligned(wish: &Wish<'_>, beside: &ValueAxis) -> ValueAxis
         if to >= high * (1.0 - 1e-12) && to.is_finite() && to > from {
             let ticks: Vec<f64> = (0..=steps).map(|i| from + step * i as f64).collect();
             let labels = label::ticks(&ticks, step, wish.unit);
-            return ValueAxis { from, to, ticks, labels };
+            return ValueAxis { from, to, ticks, labels, log: false };
         }
     }
     axis(wish)
@@ -188,6 +233,8 @@ mod tests {
             zero: Zero::Auto,
             min: None,
             max: None,
+            step: None,
+            log_base: None,
             unit: &Unit::Si,
             ticks_max: 7,
             whole: false,
@@ -208,6 +255,35 @@ mod tests {
     fn whole_numbers_have_whole_ticks() {
         let axis = axis(&Wish { whole: true, ..wish(0.0, 3.0) });
         assert_eq!(axis.labels, ["0", "1", "2", "3"]);
+    }
+
+    #[test]
+    fn a_step_that_was_asked_for_is_taken_where_it_makes_an_axis() {
+        let labels = |step| axis(&Wish { step: Some(step), ..wish(0.0, 90.0) }).labels;
+        assert_eq!(labels(30.0), ["0", "30", "60", "90"]);
+        assert_eq!(labels(1e-6), axis(&wish(0.0, 90.0)).labels);
+    }
+
+    #[test]
+    fn logarithmic_axes_have_powers() {
+        let axis = |low, high, base| axis(&Wish { log_base: Some(base), ..wish(low, high) });
+        assert_eq!(axis(3.0, 4e4, 10.0).labels, ["1", "10", "100", "1k", "10k", "100k"]);
+        assert_eq!(axis(20.0, 70.0, 10.0).labels, ["10", "20", "50", "100"]);
+        assert_eq!(axis(1.0, 9.0, 2.0).labels, ["1", "2", "4", "8", "16"]);
+        assert_eq!(axis(-5.0, 100.0, 10.0).labels, ["0.1", "1", "10", "100"]);
+        let numbers = [0.0, 1.0, -1.0, 1e300, -1e300, 1e-300, f64::MAX, f64::MIN, 5e-324];
+        for low in numbers {
+            for high in numbers {
+                for base in [1.0001, std::f64::consts::E, 2.0, 10.0, 1e6] {
+                    let axis = axis(low.min(high), high.max(low), base);
+                    assert!(
+                        0.0 < axis.from && axis.from < axis.to && axis.to.is_finite(),
+                        "{low} {high} {base} {axis:?}"
+                    );
+                    assert!((2..=40).contains(&axis.ticks.len()), "{low} {high} {base} {axis:?}");
+                }
+            }
+        }
     }
 
     #[test]
