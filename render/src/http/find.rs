@@ -1,4 +1,4 @@
-//! `/metrics/find`, `/metrics/expand` and `/metrics/index.json`: which names there are. Grafana's pickers, its variables
+//! `/metrics/find`, `/metrics/expand`, `/metrics/search` and `/metrics/index.json`: which names there are. Grafana's pickers, its variables
 //! and our own tree ask these.
 
 use crate::encode::{JsonWriter, MsgPack, Packed, Pickle};
@@ -94,6 +94,40 @@ pub async fn expand(
             } else {
                 strings(json, groups.iter().flat_map(|(_, paths)| paths).collect::<BTreeSet<_>>());
             }
+            json.end_map();
+        })
+    };
+    serving.workers.run(job).await
+}
+
+/// Nodes that a search tells when the request does not say: graphite-web's.
+const SEARCHED: i64 = 25;
+
+/// `/metrics/search`: the first nodes that a pattern names, as graphite-web answered before 1.1.
+pub async fn search(
+    State(serving): State<Arc<Serving>>,
+    headers: HeaderMap,
+    params: Params,
+) -> Result<Response, Error> {
+    let pattern = params.filled("query").map(|query| query.trim().to_owned());
+    let pattern = pattern.ok_or_else(|| Error::BadRequest("Missing required parameter 'query'".to_owned()))?;
+    let most = usize::try_from(params.integer("max_results", SEARCHED)?).unwrap_or(0);
+    let catalogue = Arc::clone(&serving.app.catalogue);
+    let job = move || {
+        let nodes = catalogue.find(&pattern).map_err(Error::Names)?;
+        reply::listing(&params, &headers, |json| {
+            json.begin_map();
+            json.key("metrics");
+            json.begin_list();
+            for node in nodes.iter().take(most) {
+                json.begin_map();
+                json.key("path");
+                json.string(&node.path);
+                json.key("is_leaf");
+                json.boolean(node.leaf);
+                json.end_map();
+            }
+            json.end_list();
             json.end_map();
         })
     };

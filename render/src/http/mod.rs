@@ -65,12 +65,13 @@ pub fn router(app: App) -> Router {
 }
 
 fn routes(serving: Serving) -> Router {
-    let routes: [(&str, MethodRouter<Arc<Serving>>); 23] = [
+    let routes: [(&str, MethodRouter<Arc<Serving>>); 24] = [
         ("/explore", get(pages::explore)),
         ("/render", get(render::render).post(render::render)),
         ("/metrics", get(find::find).post(find::find)),
         ("/metrics/find", get(find::find).post(find::find)),
         ("/metrics/expand", get(find::expand).post(find::expand)),
+        ("/metrics/search", get(find::search).post(find::search)),
         ("/metrics/index.json", get(find::index).post(find::index)),
         ("/functions", get(functions::list)),
         ("/functions/{name}", get(functions::detail)),

@@ -163,6 +163,10 @@ async fn names_are_found() {
     assert_eq!(utf8.header("content-type"), "application/json;charset=utf-8");
     assert!(utf8.text().contains("\"ü.d\""));
     assert_eq!(get(&app, "/metrics/find").await.status, 400);
+    let searched = r#"{"metrics": [{"path": "a.b", "is_leaf": true}, {"path": "a.c", "is_leaf": true}]}"#;
+    assert_eq!(of("/metrics/search?query=a.*").await, searched);
+    assert_eq!(of("/metrics/search/?query=*&max_results=1").await, r#"{"metrics": [{"path": "a", "is_leaf": false}]}"#);
+    assert_eq!(get(&app, "/metrics/search").await.status, 400);
     assert_eq!(get(&app, "/metrics/find?query=a&format=x").await.text(), "Invalid value for 'format' parameter\n");
 }
 
