@@ -78,6 +78,7 @@ const ASKED: &[&str] = &[
     "/metrics/find/?query=web.*.*&format=completer",
     "/metrics/expand?query=*.*.*",
     "/metrics/index.json",
+    "/metrics/search?query=*.*.*",
     "/api/v1/suggest?q=hits",
     "/functions",
     "/tags",
