@@ -221,7 +221,7 @@ pub struct DrawArgs {
     /// Where and when
     #[command(flatten)]
     pub source: SourceArgs,
-    /// The picture; its ending says PNG or SVG
+    /// The picture; its ending says PNG, SVG or PDF
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
     /// Width in pixels

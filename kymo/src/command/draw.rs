@@ -9,8 +9,8 @@ use std::process::ExitCode;
 /// Writes the picture and says where.
 pub fn run(args: &DrawArgs) -> Result<ExitCode> {
     let ending = args.output.extension().and_then(|ending| ending.to_str()).unwrap_or("").to_ascii_lowercase();
-    if !matches!(ending.as_str(), "png" | "svg") {
-        bail!("{}: a picture ends in .png or .svg", args.output.display());
+    if !matches!(ending.as_str(), "png" | "svg" | "pdf") {
+        bail!("{}: a picture ends in .png, .svg or .pdf", args.output.display());
     }
     let mut parameters = vec![
         ("format", ending),

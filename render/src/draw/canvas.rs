@@ -1,5 +1,5 @@
-//! What a picture is drawn on: a handful of shapes in logical pixels, kept by two sinks (pixels and SVG). A shape that
-//! one sink cannot draw exactly as the other does not belong here.
+//! What a picture is drawn on: a handful of shapes in logical pixels, kept by three sinks (pixels, SVG, PDF). A shape that
+//! one sink cannot draw as the others do does not belong here.
 
 use super::color::Color;
 use super::text::Weight;

@@ -1,7 +1,7 @@
 //! Series become a picture: choose axes, lay out every label, then draw once, to pixels or to SVG. The same series and
 //! picture give the same bytes on every machine; nothing here reads a clock, a file or a font of the system.
 //!
-//! `canvas` is what is drawn on, `pixels` and `svg` are its two sinks; `bridge` lends them to plotters. `scene` decides
+//! `canvas` is what is drawn on, `pixels`, `svg` and `pdf` are its sinks; `bridge` lends them to plotters. `scene` decides
 //! what is shown, `layout` where, `chart` draws it.
 
 mod bridge;
@@ -14,6 +14,7 @@ mod fill;
 mod head;
 mod layout;
 pub mod palette;
+mod pdf;
 pub mod pie;
 mod pixels;
 mod png;
@@ -283,6 +284,20 @@ pub fn svg(series: &[Series], picture: &Picture) -> Result<String, Error> {
     let mut svg = svg::Svg::new(picture.width, picture.height, picture.scale, scene.id(), ground);
     chart::draw(&mut svg, &scene, &layout);
     Ok(svg.finish(&chart::root::of(&scene, &layout)))
+}
+
+/// Draws the series as a PDF of one page, a point for each pixel.
+///
+/// # Errors
+/// As [`png`].
+pub fn pdf(series: &[Series], picture: &Picture) -> Result<Vec<u8>, Error> {
+    check(series, picture)?;
+    let picture = &*signal::in_its_unit(series, picture);
+    let scene = scene::Scene::new(series, picture);
+    let layout = layout::Layout::new(&scene);
+    let mut page = pdf::Page::new(picture.width, picture.height, picture.scale, scene.palette.ground);
+    chart::draw(&mut page, &scene, &layout);
+    Ok(page.finish(picture.title.as_deref().unwrap_or("Graph")))
 }
 
 /// Refuses what cannot be drawn within bounds of time and memory; gives the size in device pixels.

@@ -5,6 +5,7 @@ use super::chart::legend::parting;
 use super::color::Color;
 use super::layout::{Face, TITLE};
 use super::palette::{self, Palette};
+use super::pdf::Page;
 use super::scale::label::value as value_label;
 use super::scene;
 use super::svg::{Root, Svg};
@@ -74,6 +75,18 @@ pub fn svg(slices: &[Slice], style: &PieStyle, picture: &Picture) -> Result<Stri
     let mut svg = Svg::new(picture.width, picture.height, picture.scale, id, pie.palette.ground);
     pie.draw(&mut svg);
     Ok(svg.finish(&pie.root()))
+}
+
+/// Draws the slices as a PDF of one page.
+///
+/// # Errors
+/// As [`png`].
+pub fn pdf(slices: &[Slice], style: &PieStyle, picture: &Picture) -> Result<Vec<u8>, Error> {
+    check(slices, picture)?;
+    let pie = Pie::new(slices, style, picture);
+    let mut page = Page::new(picture.width, picture.height, picture.scale, pie.palette.ground);
+    pie.draw(&mut page);
+    Ok(page.finish(picture.title.as_deref().unwrap_or("Pie")))
 }
 
 fn check(slices: &[Slice], picture: &Picture) -> Result<(u32, u32), Error> {

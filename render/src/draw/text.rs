@@ -1,7 +1,8 @@
 //! Text: which glyph of which embedded face draws a character, how wide a line is, and how it is cut when there is no
 //! room. Both sinks measure here, before anything is drawn, so that the layout is the same picture in PNG and SVG.
 
-use ab_glyph::{Font, FontRef, Glyph, GlyphId, PxScale, point};
+use super::canvas::Point;
+use ab_glyph::{Font, FontRef, Glyph, GlyphId, OutlineCurve, PxScale, point};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -155,6 +156,50 @@ pub fn clean(text: &str) -> Cow<'_, str> {
         Cow::Owned(text.chars().map(|c| if harmful(c) { char::REPLACEMENT_CHARACTER } else { c }).collect())
     } else {
         Cow::Borrowed(text)
+    }
+}
+
+/// A piece of an outline; each begins where the one before ended.
+pub(super) enum Piece {
+    /// Where a contour begins.
+    Move(Point),
+    /// Straight to here.
+    Line(Point),
+    /// By two handles to here.
+    Curve(Point, Point, Point),
+}
+
+/// Calls `put` with the outlines of a line whose pen begins at `at`, on the baseline.
+pub(super) fn outlines(text: &str, size: f32, weight: Weight, at: Point, mut put: impl FnMut(Piece)) {
+    let mut pen = at.x;
+    for c in text.chars() {
+        let (face, id) = glyph(weight, c);
+        let font = &faces(weight)[face];
+        let scale = size / font.units_per_em().unwrap_or(1000.0);
+        let place = |p: ab_glyph::Point| Point { x: pen + p.x * scale, y: at.y - p.y * scale };
+        let mut last = None;
+        for curve in font.outline(id).into_iter().flat_map(|outline| outline.curves) {
+            let (from, to) = match curve {
+                OutlineCurve::Line(from, to)
+                | OutlineCurve::Quad(from, _, to)
+                | OutlineCurve::Cubic(from, _, _, to) => (from, to),
+            };
+            if last != Some(from) {
+                put(Piece::Move(place(from)));
+            }
+            put(match curve {
+                OutlineCurve::Line(..) => Piece::Line(place(to)),
+                // The same curve by two handles instead of one.
+                OutlineCurve::Quad(_, handle, _) => {
+                    let near =
+                        |end: ab_glyph::Point| point((end.x + 2.0 * handle.x) / 3.0, (end.y + 2.0 * handle.y) / 3.0);
+                    Piece::Curve(place(near(from)), place(near(to)), place(to))
+                }
+                OutlineCurve::Cubic(_, one, two, _) => Piece::Curve(place(one), place(two), place(to)),
+            });
+            last = Some(to);
+        }
+        pen += advance(weight, face, id, size);
     }
 }
 

@@ -22,6 +22,9 @@ use super::Serving;
 /// Seconds that an answer may be reused when the request does not say (`cacheTimeout`); graphite-web's default.
 const REUSE_SECS: i64 = 60;
 
+/// As graphite-web calls it.
+const PDF: &str = "application/x-pdf";
+
 /// `/render`, GET and POST.
 pub async fn render(
     State(serving): State<Arc<Serving>>,
@@ -84,6 +87,7 @@ enum Format {
     Dygraph,
     Rickshaw,
     Svg,
+    Pdf,
     Png,
 }
 
@@ -98,6 +102,7 @@ impl Format {
             Some("dygraph") => Format::Dygraph,
             Some("rickshaw") => Format::Rickshaw,
             Some("svg") => Format::Svg,
+            Some("pdf") => Format::Pdf,
             Some(_) => Format::Png,
             None if params.has("rawData") => Format::Raw,
             None if params.has("pickle") => Format::Pickle,
@@ -119,7 +124,7 @@ impl Format {
                 Format::Raw => 4,
                 Format::Pickle | Format::MsgPack => 9,
                 // Its rows are counted where they are made, pictures have pixels.
-                Format::Dygraph | Format::Svg | Format::Png => 0,
+                Format::Dygraph | Format::Svg | Format::Pdf | Format::Png => 0,
             };
             series.values.len().saturating_mul(point)
         };
@@ -156,12 +161,12 @@ impl Ask {
         let span = Span::read(params, app, "-1d")?;
         let pie = if graph == "pie" { Some(picture::read_pie(params)?) } else { None };
         let format = match Format::read(params) {
-            Format::Svg => Format::Svg,
+            drawn @ (Format::Svg | Format::Pdf) => drawn,
             // A pie has no numbers, whatever form is asked for.
             _ if pie.is_some() => Format::Png,
             format => format,
         };
-        let drawn = matches!(format, Format::Svg | Format::Png);
+        let drawn = matches!(format, Format::Svg | Format::Pdf | Format::Png);
         let (shares, targets) =
             params.targets().into_iter().partition::<Vec<_>, _>(|target| pie.is_some() && share(target).is_some());
         Ok(Ask {
@@ -241,7 +246,7 @@ impl Ask {
             Format::Csv => ("text/csv", encode::csv::encode(series, &self.span.zone)),
             Format::Pickle => return Ok(("application/pickle", encode::packed::pickle(series))),
             Format::MsgPack => return Ok(("application/x-msgpack", encode::packed::msgpack(series))),
-            Format::Raw | Format::Svg | Format::Png => ("text/plain", encode::raw::encode(series)),
+            Format::Raw | Format::Svg | Format::Pdf | Format::Png => ("text/plain", encode::raw::encode(series)),
         };
         Ok((kind, text.into_bytes()))
     }
@@ -251,17 +256,15 @@ impl Ask {
         if series.is_empty() {
             picture.unanswered = self.targets.clone();
         }
-        if let Some(pie) = self.pie {
-            let slices = self.slices(series, pie);
-            if self.format == Format::Png {
-                return Ok(("image/png", draw::pie::png(&slices, &pie.style, &picture)?));
-            }
-            return Ok(self.svg(draw::pie::svg(&slices, &pie.style, &picture)?));
-        }
-        if self.format == Format::Png {
-            return Ok(("image/png", draw::png(series, &picture)?));
-        }
-        Ok(self.svg(draw::svg(series, &picture)?))
+        let pie = self.pie.map(|pie| (self.slices(series, pie), pie.style));
+        Ok(match (self.format, pie) {
+            (Format::Svg, None) => self.svg(draw::svg(series, &picture)?),
+            (Format::Svg, Some((slices, style))) => self.svg(draw::pie::svg(&slices, &style, &picture)?),
+            (Format::Pdf, None) => (PDF, draw::pdf(series, &picture)?),
+            (Format::Pdf, Some((slices, style))) => (PDF, draw::pie::pdf(&slices, &style, &picture)?),
+            (_, None) => ("image/png", draw::png(series, &picture)?),
+            (_, Some((slices, style))) => ("image/png", draw::pie::png(&slices, &style, &picture)?),
+        })
     }
 
     /// A series without values has a slice of nothing.

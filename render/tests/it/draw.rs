@@ -4,6 +4,7 @@
 use query::{Consolidation, Series, Style};
 use render::draw::pie::{PieStyle, Slice, SliceLabel};
 use render::draw::{self, AreaMode, Error, LineMode, Picture, Reduction, Spark, Theme, Unit};
+use std::io::Read;
 use std::path::PathBuf;
 use tsdb::{GAP, Step, Timestamp, Window};
 
@@ -390,4 +391,27 @@ fn two_sides_may_look_unlike() {
     assert!(texts.contains(&"300") && !texts.contains(&"350"), "a step that was asked for: {texts:?}");
     let alone = draw::svg(&all[..1], &sides).unwrap();
     assert!(!alone.contains("#ff0000"), "one axis has no sides");
+}
+
+#[test]
+fn a_page_holds_the_picture_as_paths() {
+    let all = latency();
+    let picture = Picture { area_mode: AreaMode::First, ..titled() };
+    let page = draw::pdf(&all, &picture).unwrap();
+    assert!(page.starts_with(b"%PDF-") && page.trim_ascii_end().ends_with(b"%%EOF"));
+    assert_eq!(page, draw::pdf(&all, &picture).unwrap(), "the same picture is the same file");
+    let text = String::from_utf8_lossy(&page);
+    assert!(text.contains("/MediaBox [0 0 480 300]") && text.contains("(Cuff-to-cloud sync latency)"));
+    let begin = page.windows(7).position(|bytes| bytes == b"stream\n").unwrap() + 7;
+    let mut operators = String::new();
+    flate2::read::ZlibDecoder::new(&page[begin..]).read_to_string(&mut operators).unwrap();
+    let count = |operator: &str| operators.lines().filter(|line| line.split(' ').next_back() == Some(operator)).count();
+    // Lines and hairs, letters and grounds, curves of the letters, bands of the area within its clip.
+    assert!(count("S") > 10 && count("f") > 40 && count("c") > 400 && count("W") >= 2, "{operators:.500}");
+    assert_eq!((count("q"), count("BT")), (count("Q"), 0), "what is saved is restored, and no letter needs a font");
+    let double = draw::pdf(&all, &Picture { scale: 2.0, ..picture }).unwrap();
+    assert!(String::from_utf8_lossy(&double).contains("/MediaBox [0 0 960 600]"));
+    let pie = draw::pie::pdf(&readings(), &PieStyle::default(), &titled()).unwrap();
+    assert!(pie.starts_with(b"%PDF-"));
+    assert!(matches!(draw::pdf(&all, &Picture { width: 9000, ..titled() }), Err(Error::Size { .. })));
 }

@@ -193,6 +193,7 @@ fn image(expect: &Value, answer: &Answer) -> Outcome {
             let side = |at: usize| u32::from_be_bytes(rest[at..at + 4].try_into().unwrap());
             serde_json::json!(["png", side(12), side(16)])
         }
+        [b'%', b'P', b'D', b'F', ..] => serde_json::json!(["pdf", 0, 0]),
         body => {
             let text = String::from_utf8_lossy(body);
             let side = |name: &str| {
