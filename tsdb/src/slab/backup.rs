@@ -64,6 +64,9 @@ pub fn backup(root: &Path, target: &Path) -> Result<Backup, Error> {
         if root.join("names.fst").exists() && copy_log(root, Path::new("names.fst"), target)? {
             paths.insert(PathBuf::from("names.fst"));
         }
+        if copy_log(root, Path::new("expired"), target)? {
+            paths.insert(PathBuf::from("expired"));
+        }
         copy_log(root, Path::new("names.log"), target)?;
         paths.insert(PathBuf::from("names.log"));
         if schemas(root)?.len() == found.len() {

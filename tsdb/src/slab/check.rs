@@ -51,6 +51,10 @@ pub fn check(root: &Path) -> Result<Checked, Error> {
             is_whole.then_some(()).ok_or_else(|| Error::corrupt(path, "its checksum does not fit; it is made anew"))
         });
     }
+    let expired = root.join("expired");
+    if expired.exists() {
+        checked.note(&expired, whole_frames);
+    }
     for (expected, (number, path, slots)) in (0..).zip(schemas(root)?) {
         if number != expected {
             return Err(Error::corrupt(root, format!("the folder of schema {expected} is missing")));

@@ -63,6 +63,15 @@ fn verify(store: &SlabStore, from: i64, until: i64) {
     }
 }
 
+/// A series that expires, which is counted in a file of its own.
+fn expire_one(store: &SlabStore, now: i64) {
+    let series = store.resolve("s9.gone").expect("resolved");
+    store.write(Timestamp(now - 300), &[Point { series, at: Timestamp(now - 300), value: 1.0 }]);
+    store.commit(Timestamp(now)).expect("committed");
+    let expired = store.expire(Timestamp(now), Timestamp(now - 200)).expect("expired");
+    assert_eq!(expired.iter().map(|name| name.as_ref()).collect::<Vec<_>>(), ["s9.gone"]);
+}
+
 #[test]
 fn a_backup_while_somebody_writes_holds_what_was_committed() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -114,6 +123,7 @@ fn a_backup_that_is_not_whole_is_not_restored() {
         write(&store, at);
     }
     store.upkeep(Timestamp(BEGUN + 400)).expect("upkeep");
+    expire_one(&store, BEGUN + 399);
     let target = folder.path().join("backup");
     backup(&root, &target).expect("backed up");
     assert!(matches!(backup(&root, &target), Err(tsdb::Error::Exists(_))));
@@ -138,6 +148,8 @@ fn a_backup_that_is_not_whole_is_not_restored() {
     }
     restore(&target, &restored).expect("restored");
     assert_eq!(check(&restored).expect("checked").damaged, []);
+    let expired = store.expired();
+    assert_eq!((expired.series, open(&restored).expired()), (1, expired));
     drop(store);
     assert_eq!(check(&root).expect("checked").damaged, []);
 }
@@ -165,6 +177,7 @@ fn a_check_finds_what_is_damaged_and_says_where() {
     for at in BEGUN + 800..BEGUN + 830 {
         write(&store, at);
     }
+    expire_one(&store, BEGUN + 829);
     assert!(matches!(check(folder.path()), Err(tsdb::Error::Locked(_))));
     drop(store);
     let whole = check(folder.path()).expect("checked");

@@ -83,6 +83,12 @@ impl Columns {
         self.free.iter().map(|(_, column)| of(*column)).collect()
     }
 
+    /// Of every column that more than one series had, the newest.
+    pub fn reused(&self) -> Vec<Key> {
+        let keys = (0..).zip(&self.generations).map(|(column, generation)| Key { column, generation: *generation });
+        keys.filter(|key| key.generation > 0).collect()
+    }
+
     /// Whether the series is the column's, and has not ended.
     pub fn holds(&self, key: Key) -> bool {
         let index = key.column as usize;

@@ -34,6 +34,7 @@ impl Schema {
         written += self.seal_coarser()?;
         written += self.merge()?;
         self.expire(now)?;
+        self.compact_reuse()?;
         let columns = self.state().columns.clone();
         written += self.sketches.upkeep(now, &columns)?;
         Ok(written)

@@ -86,9 +86,10 @@ fn names_of_series_that_have_ended_are_forgotten_and_their_ids_given_again() {
 fn the_log_of_names_is_bounded_by_the_series_that_are_there() {
     let folder = tempfile::tempdir().expect("a folder");
     let log = || fs::metadata(folder.path().join("names.log")).expect("there").len();
+    let reuses = || bytes_of_reuses(folder.path());
     let mut store = open(folder.path(), "10s:1h,60s:1d");
     begin(&store, 0..50, BEGUN, 0);
-    let (mut longest, mut now) = (0, BEGUN);
+    let (mut longest, mut longest_reuses, mut now) = (0, 0, BEGUN);
     for round in 1..=30u32 {
         now += 100;
         // Of some the columns are given away again and again: they had another series before.
@@ -111,6 +112,7 @@ fn the_log_of_names_is_bounded_by_the_series_that_are_there() {
             store = open(folder.path(), "10s:1h,60s:1d");
         }
         longest = longest.max(log());
+        longest_reuses = longest_reuses.max(reuses());
         for series in (0..50).chain(100..150) {
             let read = known(&store, &name_of(series), (now - 3000, now), now).0;
             assert!(!read.is_empty() && read.iter().all(|(start, value)| origin_of(*value) == (series, *start)));
@@ -121,11 +123,19 @@ fn the_log_of_names_is_bounded_by_the_series_that_are_there() {
     }
     // Sixty thousand records were added, of some 56 bytes.
     assert!(longest < 1_200_000, "{longest} bytes");
+    // Some twenty thousand columns were given away again, each with 16 bytes.
+    assert!(longest_reuses < 300_000, "{longest_reuses} bytes of reuses");
     drop(store);
     assert_eq!(check(folder.path()).expect("checked").damaged, []);
     let store = open(folder.path(), "10s:1h,60s:1d");
     assert_eq!((store.leaves().expect("listed").len(), store.recent_errors()), (100, Vec::new()));
     assert!(log() < 400_000, "{} bytes", log());
+}
+
+/// Bytes of the log of columns that were given away again.
+fn bytes_of_reuses(folder: &Path) -> u64 {
+    let schema = fs::read_dir(folder).expect("listed").filter_map(Result::ok).map(|entry| entry.path());
+    schema.filter_map(|schema| fs::metadata(schema.join("reuse.log")).ok()).map(|log| log.len()).sum()
 }
 
 /// Folder and first round of the process that is killed.
@@ -173,7 +183,7 @@ fn a_process_ends_series_until_it_is_killed() {
 fn after_any_kill_those_that_stay_are_there_and_those_that_ended_are_not() {
     let kills: u64 = std::env::var("KYMO_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(12);
     let folder = tempfile::tempdir().expect("a folder");
-    let (mut committed, mut dice, mut longest) = (0, Dice(4711), 0);
+    let (mut committed, mut dice, mut longest, mut longest_reuses) = (0, Dice(4711), 0, 0);
     for _ in 0..kills {
         let mut child = Command::new(std::env::current_exe().expect("a path"))
             .args([TEST, "--exact", "--nocapture"])
@@ -194,12 +204,15 @@ fn after_any_kill_those_that_stay_are_there_and_those_that_ended_are_not() {
         child.wait().expect("waited for");
         committed = heard.join().expect("heard").unwrap_or(committed);
         longest = longest.max(fs::metadata(folder.path().join("names.log")).map_or(0, |log| log.len()));
+        longest_reuses = longest_reuses.max(bytes_of_reuses(folder.path()));
         if committed > 0 {
             check_round(folder.path(), committed);
         }
     }
     assert!(committed > kills, "{committed} rounds");
+    println!("{committed} rounds, {longest} bytes of names and {longest_reuses} of reuses at most");
     assert!(longest < 2_000_000, "{longest} bytes of names after {committed} rounds");
+    assert!(longest_reuses < 600_000, "{longest_reuses} bytes of reuses after {committed} rounds");
 }
 
 /// Everything of a round is there, and of the one before nothing, unless the next round had come to its beginnings.

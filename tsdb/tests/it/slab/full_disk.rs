@@ -3,8 +3,11 @@
 
 use super::*;
 use std::process::Command;
+use tsdb::SketchPoint;
+use tsdb::sketch::{Accuracy, BinLimit, DdSketch, Sketch};
 
 const RETENTIONS: &str = "10s:1h,60s:1d";
+const TIMERS: u32 = 40;
 
 /// A folder that is a file system of its own while this lives.
 struct Small(tempfile::TempDir);
@@ -62,6 +65,65 @@ fn check_all_until(store: &SlabStore, until: i64, at: i64) {
     let (values, step) = known(store, &name_of(7), (BEGUN + 1, until), at);
     let expected: Vec<_> = (1..=(until - BEGUN) / 10).map(|slot| BEGUN + slot * 10).collect();
     assert_eq!((values, step), (expected.iter().map(|start| (*start, value_of(7, *start, 0))).collect(), 10));
+}
+
+/// A sketch of each of so many timers; how many bytes they have is random, as it is of latencies.
+fn flush_sketches(store: &SlabStore, now: i64) -> Result<(), tsdb::Error> {
+    let mut dice = Dice(now as u64);
+    for timer in 0..TIMERS {
+        let mut sketch = DdSketch::new(Accuracy::DEFAULT, BinLimit::DEFAULT);
+        sketch.insert(now as f64, 1.0);
+        for _ in 0..300 {
+            sketch.insert(1.0 + dice.roll(1 << (1 + timer % 20)) as f64, 1.0);
+        }
+        let series = store.resolve(&format!("timer.n{timer}")).expect("a name");
+        let point = SketchPoint { series, at: Timestamp(now), sketch: &Sketch::Dd(sketch) };
+        assert_eq!(store.write_sketches(Timestamp(now), &[point]).dropped(), 0);
+    }
+    store.commit(Timestamp(now))
+}
+
+/// Every timer has its highest sample, which says when it was, in each slot.
+fn check_sketches(store: &SlabStore, from: i64, until: i64) {
+    let expected: Vec<_> = (from..=until).step_by(10).map(|at| (at, at as f64)).collect();
+    for timer in 0..TIMERS {
+        let (values, _) = known(store, &format!("timer.n{timer}.max"), (from, until), until);
+        assert_eq!(values, expected, "timer {timer}");
+    }
+}
+
+#[test]
+fn sketches_wait_for_room_and_are_there_afterwards() {
+    if std::env::var_os("KYMO_ROOT").is_none() {
+        return println!("SKIPPED slab::sketches_wait_for_room_and_are_there_afterwards: KYMO_ROOT is not set");
+    }
+    let small = Small::new("12m");
+    let folder = small.0.path().join("data");
+    let sketches = "[timers]\npattern = ^timer\nsketch = ddsketch\n";
+    let schemas = format!("[all]\npattern = .*\nretentions = {RETENTIONS}\n");
+    let rules = || Rules::parse(Some((Path::new("schemas"), &schemas)), Some((Path::new("aggregation"), sketches)));
+    let open = || SlabStore::open(&folder, rules().expect("rules"), StoreLimits::default(), SyncPolicy::None);
+    let store = open().expect("opened");
+    let mut now = BEGUN;
+    flush_sketches(&store, now).expect("committed");
+    small.fill();
+    let mut refused = 0;
+    while now < BEGUN + 600 {
+        now += 10;
+        refused += usize::from(flush_sketches(&store, now).is_err_and(|error| error.is_full()));
+    }
+    assert!(refused > 10 && is_told(&store, "sketch"), "{refused}: {:?}", store.recent_errors());
+    // What waits in memory is read all the same.
+    check_sketches(&store, BEGUN, now);
+    small.make_room();
+    now += 10;
+    flush_sketches(&store, now).expect("there is room");
+    check_sketches(&store, BEGUN, now);
+    drop(store);
+    let store = open().expect("opened");
+    check_sketches(&store, BEGUN, now);
+    store.upkeep(Timestamp(now + 3600)).expect("upkeep");
+    check_sketches(&store, BEGUN, now);
 }
 
 /// What was written since there is room is there, and the names that had none.

@@ -1,4 +1,4 @@
-//! The store beside a map in memory: random points in time, late and ahead, series that come, go and come again, with
+//! The store beside a map in memory: random points in time, late and ahead, series that come, go, expire and come again, with
 //! commits, upkeep, restarts and kills between them. A kill leaves the folder as it is at that moment; afterwards each
 //! slot has the value that was committed last, or one that was written since.
 
@@ -24,6 +24,7 @@ struct Model {
     slots: BTreeMap<(u32, i64), Slot>,
     now: i64,
     version: u32,
+    expired: usize,
     context: String,
 }
 
@@ -32,7 +33,8 @@ impl Model {
         let folder = tempfile::tempdir().expect("a folder");
         let store = Some(open(folder.path(), retentions));
         let now = BEGUN + 17;
-        Model { folder, store, retentions, step, kept, slots: BTreeMap::new(), now, version: 0, context: String::new() }
+        let (slots, context) = (BTreeMap::new(), String::new());
+        Model { folder, store, retentions, step, kept, slots, now, version: 0, expired: 0, context }
     }
 
     fn store(&self) -> &SlabStore {
@@ -105,6 +107,26 @@ impl Model {
         self.slots.retain(|(other, _), _| *other != series);
     }
 
+    /// Ends what nothing was written to for so long. Where a value lies in a wide slot nobody knows.
+    fn expire(&mut self, secs: i64, widest: i64) {
+        let cutoff = self.now - secs;
+        let before = self.store().leaves().expect("listed");
+        let ended = self.store().expire(Timestamp(self.now), Timestamp(cutoff)).expect("expired");
+        for series in (0..SERIES).filter(|series| before.contains(&name_of(*series))) {
+            let newest = self.slots.range((series, i64::MIN)..(series + 1, i64::MIN)).next_back().map(|(at, _)| at.1);
+            let has_ended = ended.iter().any(|name| **name == *name_of(series));
+            match newest {
+                Some(newest) if newest >= cutoff => assert!(!has_ended, "{}: {series} at {newest}", self.context),
+                Some(newest) if newest + widest >= cutoff => {}
+                _ => assert!(has_ended, "{}: {series} at {newest:?}, cut off at {cutoff}", self.context),
+            }
+            if has_ended {
+                self.slots.retain(|(other, _), _| *other != series);
+            }
+        }
+        self.expired += ended.len();
+    }
+
     /// Every slot of a series in a window of the finest archive holds the last version, and no other slot anything.
     fn check(&self, series: u32, from: i64, until: i64) {
         let read: BTreeMap<i64, f64> =
@@ -125,7 +147,8 @@ impl Model {
     }
 }
 
-fn run(retentions: &'static str, shape: (i64, i64), seed: u64, rounds: usize) {
+/// Answers how many series have expired.
+fn run(retentions: &'static str, shape: (i64, i64), widest: i64, seed: u64, rounds: usize) -> usize {
     let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let mut model = Model::new(retentions, shape);
     let (step, kept, begun) = (model.step, model.kept, model.now);
@@ -152,7 +175,12 @@ fn run(retentions: &'static str, shape: (i64, i64), seed: u64, rounds: usize) {
             28 if dice.roll(3) == 0 => model.restart(),
             29 if dice.roll(3) == 0 => model.kill(),
             30 if dice.roll(12) == 0 => model.remove(dice.roll(u64::from(SERIES)) as u32),
-            31 if dice.roll(20) == 0 => model.now += dice.between(step, kept / 4),
+            31 if dice.roll(10) == 0 => {
+                model.now += dice.between(step, kept / 4);
+                if dice.roll(2) == 0 {
+                    model.expire(dice.between(step, kept / 8), widest);
+                }
+            }
             _ => {
                 let from = model.now - dice.between(1, kept - 2 * step);
                 model.check(dice.roll(u64::from(SERIES)) as u32, from, from + dice.between(1, kept));
@@ -169,17 +197,17 @@ fn run(retentions: &'static str, shape: (i64, i64), seed: u64, rounds: usize) {
         model.check(series, model.now - kept + 2 * step, model.now);
     }
     assert_eq!(model.store().recent_errors(), [""; 0], "{}", model.context);
+    model.expired
 }
 
 #[test]
 fn after_any_kill_a_slot_holds_what_was_committed_or_what_came_later() {
-    for seed in 1..=4 {
-        run("1s:20m,10s:2h,60s:6h", (1, 1200), seed, 2500);
-    }
+    let expired = (1..=4).map(|seed| run("1s:20m,10s:2h,60s:6h", (1, 1200), 60, seed, 2500));
+    assert!(expired.sum::<usize>() > 4);
 }
 
 #[test]
 fn segments_that_are_merged_hold_the_same() {
-    run("10s:3d,60s:30d", (10, 3 * 86_400), 11, 2500);
-    run("60s:1d,10m:7d", (60, 86_400), 12, 1500);
+    let expired = run("10s:3d,60s:30d", (10, 3 * 86_400), 60, 11, 2500);
+    assert!(expired + run("60s:1d,10m:7d", (60, 86_400), 600, 12, 1500) > 0);
 }
