@@ -13,7 +13,7 @@ use query::Consolidation;
 /// Places all of it; gives the top of the plot.
 pub(super) fn place(scene: &Scene<'_>, show: Show, texts: &mut Vec<Placed>) -> f32 {
     let (picture, palette) = (scene.picture, &scene.palette);
-    if show.margin == 0.0 {
+    if show.is_bare {
         return 0.0;
     }
     let title = given(picture.title.as_ref(), show.title);

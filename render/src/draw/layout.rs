@@ -11,6 +11,9 @@ use super::scale::value::{self, ValueAxis, Wish, Zero};
 use super::scene::{Role, Scene};
 use super::text::{self, Weight};
 
+/// Pixels between two faint lines of the grid at least.
+const MINOR_APART: f32 = 5.0;
+
 /// What a text belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
@@ -91,6 +94,8 @@ pub(super) struct Layout {
     pub texts: Vec<Placed>,
     /// Heights of grid lines.
     pub grid: Vec<f32>,
+    /// Those of the fainter lines between them.
+    pub minor_grid: Vec<f32>,
     /// Height of the zero line, if it is within the plot.
     pub zero: Option<f32>,
     /// Where days change.
@@ -114,6 +119,8 @@ pub(super) struct Show {
     pub title: bool,
     pub subtitle: bool,
     pub zone: bool,
+    /// The plot alone.
+    pub is_bare: bool,
     pub margin: f32,
 }
 
@@ -122,6 +129,7 @@ impl Show {
         let picture = scene.picture;
         let (w, h) = (picture.width, picture.height);
         let axes = !picture.graph_only && !picture.hide_axes;
+        let is_bare = picture.graph_only || w.min(h * 2) < 40;
         Show {
             x_axis: axes && !picture.hide_x_axis && w >= 120 && h >= 70,
             dates: h >= 120,
@@ -131,12 +139,14 @@ impl Show {
             title: !picture.graph_only && w >= 100 && h >= 90,
             subtitle: !picture.graph_only && w >= 160 && h >= 180,
             zone: axes && !picture.hide_x_axis && w >= 260 && h >= 150,
-            margin: match (picture.graph_only, w.min(h * 2)) {
-                (true, _) => 0.0,
-                (_, 0..40) => 0.0,
-                (_, 40..200) => 4.0,
-                (_, 200..520) => 10.0,
-                _ => 16.0,
+            is_bare,
+            margin: match (picture.margin, w.min(h * 2)) {
+                _ if is_bare => 0.0,
+                // The plot keeps half of the picture.
+                (Some(asked), side) => asked.clamp(0.0, side.min(h) as f32 / 4.0),
+                (None, ..200) => 4.0,
+                (None, 200..520) => 10.0,
+                (None, _) => 16.0,
             },
         }
     }
@@ -153,7 +163,7 @@ impl Layout {
             (true, false) => 20.0,
             _ => 0.0,
         };
-        let pad = if scene.picture.graph_only { 0.0 } else { show.margin.min(10.0) };
+        let pad = if scene.picture.margin.is_some() { show.margin } else { show.margin.min(10.0) };
         let room = height - top - foot - pad;
         // The plot keeps the larger part of a picture; a small one is mostly what is read beside it.
         let plot_least = (height * if height < 300.0 { 0.33 } else { 0.40 }).max(60.0);
@@ -161,13 +171,18 @@ impl Layout {
         let table = legend::measure(scene, width - 2.0 * show.margin, legend_room);
         let plot_height = (room - table.height()).max(1.0).floor();
         let (left, right) = axes(scene, plot_height);
-        let plot = across(show, &left, right.as_ref(), Rect::new(0.0, top, width, plot_height));
+        let sides = match &right {
+            None if scene.picture.y_axis_on_right => (None, Some(&left)),
+            right => (Some(&left), right.as_ref()),
+        };
+        let plot = across(show, sides, Rect::new(0.0, top, width, plot_height));
         let mut layout = Layout {
             plot,
             left,
             right,
             texts,
             grid: Vec::new(),
+            minor_grid: Vec::new(),
             zero: None,
             changes: Vec::new(),
             ticks: Vec::new(),
@@ -176,6 +191,7 @@ impl Layout {
             rules: Vec::new(),
         };
         layout.lines(show);
+        layout.minor_lines(scene, show);
         if show.y_axis {
             layout.value_labels(scene);
         }
@@ -207,6 +223,21 @@ impl Layout {
         }
     }
 
+    /// Lines that cut the room between two ticks into equal parts, unless they would be a texture.
+    fn minor_lines(&mut self, scene: &Scene<'_>, show: Show) {
+        let parts = scene.picture.minor_lines + 1;
+        let heights: Vec<f32> = self.left.ticks.iter().map(|tick| self.y(&self.left, *tick)).collect();
+        let Some(apart) = heights.windows(2).map(|pair| pair[0] - pair[1]).reduce(f32::min) else { return };
+        if !show.grid || parts < 2 || apart / (parts as f32) < MINOR_APART || self.left.log {
+            return;
+        }
+        let part = apart / parts as f32;
+        let lines = (1..).map(|i| heights[0] - i as f32 * part).take_while(|y| *y > self.plot.top);
+        let below = (1..).map(|i| heights[0] + i as f32 * part).take_while(|y| *y < self.plot.bottom);
+        let on_tick = |y: f32| heights.iter().any(|tick| (tick - y).abs() < 0.75);
+        self.minor_grid = lines.chain(below).filter(|y| !on_tick(*y)).collect();
+    }
+
     fn value_labels(&mut self, scene: &Scene<'_>) {
         let muted = scene.palette.muted;
         // Its labels in the colour of the series where there is but one.
@@ -215,7 +246,10 @@ impl Layout {
             (Some(only), None) => legible(only.color, scene),
             _ => muted,
         };
-        let left = (&self.left, self.plot.left - 8.0, Anchor::End, muted);
+        let left = match self.right.is_none() && scene.picture.y_axis_on_right {
+            true => (&self.left, self.plot.right + 8.0, Anchor::Start, muted),
+            false => (&self.left, self.plot.left - 8.0, Anchor::End, muted),
+        };
         let right = self.right.as_ref().map(|axis| (axis, self.plot.right + 8.0, Anchor::Start, right_ink));
         let mut placed: Vec<Placed> = Vec::new();
         for (axis, x, anchor, ink) in [left].into_iter().chain(right) {
@@ -244,7 +278,8 @@ impl Layout {
 
     fn time_labels(&mut self, scene: &Scene<'_>, show: Show) {
         let measure = |label: &str| text::width(label, TICK.0, TICK.1);
-        let axis = time::axis(scene.from, scene.until, &scene.picture.zone, self.plot.width(), measure);
+        let format = scene.picture.time_format.as_deref();
+        let axis = time::axis((scene.from, scene.until), &scene.picture.zone, format, self.plot.width(), measure);
         if show.grid {
             // The plot's own edges need no line.
             let inside = |x: &f32| *x > self.plot.left + 1.0;
@@ -364,14 +399,17 @@ fn legible(color: Color, scene: &Scene<'_>) -> Color {
 
 fn axes(scene: &Scene<'_>, plot_height: f32) -> (ValueAxis, Option<ValueAxis>) {
     let picture = scene.picture;
-    let ticks_max = ((plot_height / 27.0) as usize + 1).clamp(2, 7);
-    let wish = |right: bool, (min, max, step)| {
+    let ticks_max = ((plot_height / 27.0) as usize).min(picture.y_divisions.unwrap_or(usize::MAX)) + 1;
+    let ticks_max = ticks_max.clamp(2, 7);
+    let wish = |right: bool, (min, max, step): (Option<f64>, Option<f64>, Option<f64>), limit: Option<f64>| {
         let (data, whole) = scene.reach(right);
+        let highest = max.or(data.map(|(_, high)| high));
+        let max = limit.filter(|limit| highest.is_some_and(|highest| highest > *limit)).or(max);
         let stands_on_zero = scene.has_areas(right) || picture.unit == Unit::PerSecond;
         let zero = if stands_on_zero { Zero::Always } else { Zero::Auto };
         Wish { data, zero, min, max, step, log_base: picture.log_base, unit: &picture.unit, ticks_max, whole }
     };
-    let left_wish = wish(false, (picture.y_min, picture.y_max, picture.y_step));
+    let left_wish = wish(false, (picture.y_min, picture.y_max, picture.y_step), picture.y_limit);
     let mut left = value::axis(&left_wish);
     if (left_wish.data, left_wish.min, left_wish.max) == (None, None, None) {
         // Nothing to measure, so no measure that looks like a finding.
@@ -379,13 +417,13 @@ fn axes(scene: &Scene<'_>, plot_height: f32) -> (ValueAxis, Option<ValueAxis>) {
         left.labels.clear();
     }
     let has_right = scene.traces.iter().any(|trace| trace.right);
-    let right = has_right
-        .then(|| value::aligned(&wish(true, (picture.y_min_right, picture.y_max_right, picture.y_step_right)), &left));
+    let asked = (picture.y_min_right, picture.y_max_right, picture.y_step_right);
+    let right = has_right.then(|| value::aligned(&wish(true, asked, picture.y_limit_right), &left));
     (left, right)
 }
 
 /// The plot between the labels of its value axes; `within` has its final top and height.
-fn across(show: Show, left: &ValueAxis, right: Option<&ValueAxis>, within: Rect) -> Rect {
+fn across(show: Show, (left, right): (Option<&ValueAxis>, Option<&ValueAxis>), within: Rect) -> Rect {
     let widest = |axis: &ValueAxis| {
         let widths = axis.labels.iter().map(|label| text::width(label, TICK.0, TICK.1));
         widths.fold(0.0_f32, f32::max).min(within.width() * 0.35)
@@ -394,7 +432,7 @@ fn across(show: Show, left: &ValueAxis, right: Option<&ValueAxis>, within: Rect)
         Some(axis) if show.y_axis => (widest(axis) + 8.0).ceil(),
         _ => 0.0,
     };
-    let left_edge = show.margin + labels(Some(left));
+    let left_edge = show.margin + labels(left);
     let right_edge = within.right - show.margin - labels(right);
     let right_edge = right_edge.max(left_edge + 1.0);
     Rect { left: left_edge.round(), right: right_edge.round(), ..within }

@@ -30,6 +30,7 @@ pub use chart::spark::{Spark, spark};
 pub use color::Color;
 pub use palette::Theme;
 pub use scale::label::{Unit, value as value_label};
+pub(crate) use scale::time::is_format as is_time_format;
 pub use scene::{LegendRow, legend};
 pub use signal::signal_unit;
 pub use summary::{Summary, of as summary};
@@ -115,6 +116,10 @@ pub struct Picture {
     pub zone: TimeZone,
     /// The plot's left and right edge.
     pub window: Window,
+    /// Free room around everything in logical pixels; by default what suits the size.
+    pub margin: Option<f32>,
+    /// How moments are written below the time axis (strftime); by default what suits the window.
+    pub time_format: Option<String>,
     /// The lower end of the value axis.
     pub y_min: Option<f64>,
     /// The upper end of the value axis.
@@ -123,10 +128,18 @@ pub struct Picture {
     pub y_min_right: Option<f64>,
     /// The upper end of the right value axis.
     pub y_max_right: Option<f64>,
+    /// The value axis ends here at most, whatever the data is.
+    pub y_limit: Option<f64>,
+    /// The same of the right axis.
+    pub y_limit_right: Option<f64>,
     /// Distance of the value axis' ticks.
     pub y_step: Option<f64>,
     /// The same of the right axis.
     pub y_step_right: Option<f64>,
+    /// The most parts that ticks cut the value axis into; by default what there is room for.
+    pub y_divisions: Option<usize>,
+    /// The only value axis has its labels on the right.
+    pub y_axis_on_right: bool,
     /// Above 1: both value axes are logarithmic (`logBase`). What is not above zero is not drawn.
     pub log_base: Option<f64>,
     /// How the lines of the left axis look where there is a right one.
@@ -173,6 +186,10 @@ pub struct Picture {
     pub fgcolor: Option<Color>,
     /// Grid lines.
     pub grid_color: Option<Color>,
+    /// Fainter lines between two ticks of the value axis, where there is room for so many.
+    pub minor_lines: usize,
+    /// Their colour.
+    pub minor_grid_color: Option<Color>,
     /// Targets that gave no series; named where there is nothing to draw.
     pub unanswered: Vec<String>,
     /// The newest point of each line has a dot: the picture goes on.
@@ -192,12 +209,18 @@ impl Default for Picture {
             vertical_title_right: None,
             zone: TimeZone::UTC,
             window: Window { from: Timestamp(0), until: Timestamp(0) },
+            margin: None,
+            time_format: None,
             y_min: None,
             y_max: None,
             y_min_right: None,
             y_max_right: None,
+            y_limit: None,
+            y_limit_right: None,
             y_step: None,
             y_step_right: None,
+            y_divisions: None,
+            y_axis_on_right: false,
             log_base: None,
             left: Side::default(),
             right: Side::default(),
@@ -221,6 +244,8 @@ impl Default for Picture {
             bgcolor: None,
             fgcolor: None,
             grid_color: None,
+            minor_lines: 0,
+            minor_grid_color: None,
             unanswered: Vec::new(),
             live: false,
         }

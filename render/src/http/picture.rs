@@ -4,7 +4,7 @@
 //! As in graphite-web an empty value and `default` count as absent. What it would crash on is refused here.
 
 use crate::draw::pie::{PieStyle, SliceLabel};
-use crate::draw::{AreaMode, Color, LineMode, Picture, Reduction, Side, Summary, Theme, Unit};
+use crate::draw::{AreaMode, Color, LineMode, Picture, Reduction, Side, Summary, Theme, Unit, is_time_format};
 use crate::error::Error;
 use crate::templates::GraphTemplates;
 
@@ -17,6 +17,12 @@ const HEIGHT: u32 = 250;
 
 /// Opacity of a template's grid: graphite-web's own templates have it brighter than the data.
 const TEMPLATE_GRID: f32 = 0.3;
+
+/// The longest format of moments.
+const FORMAT_BYTES_MAX: usize = 100;
+
+/// The most faint lines between two ticks.
+const MINOR_LINES_MAX: usize = 100;
 
 /// The longest unit of one's own.
 const UNIT_CHARS_MAX: usize = 12;
@@ -40,12 +46,18 @@ pub fn read(params: &Params, span: &Span, templates: &GraphTemplates) -> Result<
         vertical_title_right: look.owned("vtitleRight"),
         zone: span.zone.clone(),
         window: span.window,
+        margin: look.number("margin")?.map(|margin| margin as f32),
+        time_format: look.time_format()?,
         y_min: look.limit(&["yMin", "yMinLeft", "min"])?,
         y_max: look.limit(&["yMax", "yMaxLeft", "max"])?,
         y_min_right: look.limit(&["yMinRight"])?,
         y_max_right: look.limit(&["yMaxRight"])?,
+        y_limit: look.limit(&["yLimit", "yLimitLeft"])?,
+        y_limit_right: look.limit(&["yLimitRight"])?,
         y_step: look.step(&["yStep", "yStepLeft"])?,
         y_step_right: look.step(&["yStepRight"])?,
+        y_divisions: look.divisions()?,
+        y_axis_on_right: look.word("yAxisSide", false, &[("left", false), ("right", true)])?,
         log_base: look.log_base()?,
         left: look.side(["leftColor", "leftWidth", "leftDashed"])?,
         right: look.side(["rightColor", "rightWidth", "rightDashed"])?,
@@ -69,6 +81,8 @@ pub fn read(params: &Params, span: &Span, templates: &GraphTemplates) -> Result<
         bgcolor: look.color("bgcolor")?.or(template.ground),
         fgcolor: look.color("fgcolor")?.or(template.ink),
         grid_color: look.color("majorGridLineColor")?.or(template.grid.map(|grid| grid.fade(TEMPLATE_GRID))),
+        minor_lines: look.minor_lines()?,
+        minor_grid_color: look.color("minorGridLineColor")?,
         ..Picture::default()
     })
 }
@@ -190,6 +204,33 @@ impl<'a> Look<'a> {
         }
     }
 
+    /// `xFormat`, as strftime has it.
+    fn time_format(&self) -> Result<Option<String>, Error> {
+        let Some(format) = self.text("xFormat") else { return Ok(None) };
+        let is_one = format.len() <= FORMAT_BYTES_MAX && is_time_format(format);
+        is_one
+            .then(|| Some(format.to_owned()))
+            .ok_or_else(|| invalid("xFormat", format, "a format of strftime is needed"))
+    }
+
+    /// The largest of `yDivisors`: Graphite takes one of them, whichever suits the data.
+    fn divisions(&self) -> Result<Option<usize>, Error> {
+        let Some(list) = self.text("yDivisors") else { return Ok(None) };
+        let numbers = list.split(',').map(|number| number.trim().parse::<usize>().ok().filter(|number| *number > 0));
+        let largest = numbers.reduce(|a, b| Some(a?.max(b?))).flatten();
+        largest.map(Some).ok_or_else(|| invalid("yDivisors", list, "whole numbers above 0, with commas between"))
+    }
+
+    /// `minorY`; a colour for such lines alone asks for one. Graphite draws one always, which is more grid than graph.
+    fn minor_lines(&self) -> Result<usize, Error> {
+        let Some(value) = self.text("minorY") else {
+            return Ok(usize::from(self.text("minorGridLineColor").is_some()));
+        };
+        value.trim().parse().ok().filter(|lines| *lines <= MINOR_LINES_MAX).ok_or_else(|| {
+            invalid("minorY", value, format_args!("a number of lines up to {MINOR_LINES_MAX} is needed"))
+        })
+    }
+
     fn side(&self, [color, width, dashed]: [&str; 3]) -> Result<Side, Error> {
         let width = self.number(width)?.map(|width| (width as f32).clamp(0.0, 100.0));
         Ok(Side { color: self.color(color)?, width, dashed: self.flag(dashed) })
@@ -284,6 +325,20 @@ mod tests {
     }
 
     #[test]
+    fn axes_and_grid_are_as_asked_for() {
+        let asked = picture(
+            "margin=20&xFormat=%25H:%25M&yLimit=50&yLimitRight=9&yDivisors=3,%204&yAxisSide=right&minorY=3\
+             &minorGridLineColor=red",
+        )
+        .unwrap();
+        assert_eq!((asked.margin, asked.time_format.as_deref()), (Some(20.0), Some("%H:%M")));
+        assert_eq!((asked.y_limit, asked.y_limit_right, asked.y_divisions), (Some(50.0), Some(9.0), Some(4)));
+        assert!(asked.y_axis_on_right);
+        assert_eq!((asked.minor_lines, asked.minor_grid_color), (3, Color::parse("red")));
+        assert_eq!((picture("minorGridLineColor=red").unwrap().minor_lines, picture("").unwrap().minor_lines), (1, 0));
+    }
+
+    #[test]
     fn a_template_goes_where_the_request_says_nothing() {
         let night = picture("template=night&fgcolor=ffffff").unwrap();
         assert_eq!((night.bgcolor, night.color_list.len()), (Color::parse("black"), 2));
@@ -303,6 +358,10 @@ mod tests {
             ),
             ("yStep=0", "Invalid value '0' for param yStep: a number above 0 is needed"),
             ("logBase=1", "Invalid value '1' for param logBase: `e` or a number above 1 is needed"),
+            ("xFormat=%25", "Invalid value '%' for param xFormat: a format of strftime is needed"),
+            ("yDivisors=4,,5", "Invalid value '4,,5' for param yDivisors: whole numbers above 0, with commas between"),
+            ("minorY=100000", "Invalid value '100000' for param minorY: a number of lines up to 100 is needed"),
+            ("yAxisSide=top", "Invalid value 'top' for param yAxisSide: one of left, right is needed"),
             ("yMin=x", "Invalid value 'x' for param yMin: a number is needed"),
             (
                 "bgcolor=nocolor",

@@ -13,6 +13,9 @@ use super::layout::{Layout, Part, Placed};
 use super::scale::value::ValueAxis;
 use super::scene::{Role, Scene};
 
+/// Opacity of the lines between those of the grid.
+const MINOR_GRID: f32 = 0.45;
+
 /// Draws the whole picture.
 pub(super) fn draw(canvas: &mut dyn Canvas, scene: &Scene<'_>, layout: &Layout) {
     grid(canvas, scene, layout);
@@ -27,6 +30,10 @@ fn grid(canvas: &mut dyn Canvas, scene: &Scene<'_>, layout: &Layout) {
     let (plot, palette) = (layout.plot, &scene.palette);
     if !layout.grid.is_empty() || !layout.changes.is_empty() {
         canvas.open(Group::Part("grid"));
+        for &y in &layout.minor_grid {
+            let faint = scene.picture.minor_grid_color.unwrap_or(palette.grid.fade(MINOR_GRID));
+            canvas.hair(Point { x: plot.left, y }, Point { x: plot.right, y }, faint);
+        }
         for &y in &layout.grid {
             canvas.hair(Point { x: plot.left, y }, Point { x: plot.right, y }, palette.grid);
         }

@@ -2,8 +2,9 @@
 //! the clocks, in two levels: the time, and below it the date where the day changes.
 
 use jiff::civil::{Date, DateTime};
+use jiff::fmt::strtime;
 use jiff::tz::{Offset, TimeZone};
-use jiff::{Timestamp, ToSpan};
+use jiff::{Timestamp, ToSpan, ZonedDateTime};
 
 /// A moment with its label, and a second one below where the larger unit changes.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +34,9 @@ enum Every {
 }
 
 const DAY: i64 = 86_400;
+
+/// The longest label that a format makes.
+const LABEL_CHARS_MAX: usize = 40;
 
 const STEPS: [Every; 37] = [
     Every::Seconds(1),
@@ -95,11 +99,12 @@ fn moment(secs: i64) -> Timestamp {
     Timestamp::from_second(secs.clamp(first, last)).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-/// Ticks from `from` to `until` (inclusive) for an axis of `width` pixels; `measure` tells how wide a label is.
+/// Ticks from `from` to `until` (inclusive) for an axis of `width` pixels; `measure` tells how wide a label is, `format`
+/// (strftime) what it says instead of what suits the distance of the ticks.
 pub(in crate::draw) fn axis(
-    from: i64,
-    until: i64,
+    (from, until): (i64, i64),
     zone: &TimeZone,
+    format: Option<&str>,
     width: f32,
     measure: impl Fn(&str) -> f32,
 ) -> TimeAxis {
@@ -111,7 +116,9 @@ pub(in crate::draw) fn axis(
     }
     let per_second = f64::from(width) / span as f64;
     let room = |every: Every| (every.secs() as f64 * per_second) as f32;
+    let of_format = format.map(|format| measure(&formatted(format, &moment(from).to_zoned_datetime(zone.clone()))));
     let sample = |every: Every| match every {
+        _ if of_format.is_some() => of_format.unwrap_or_default(),
         Every::Seconds(n) if n < 60 => measure("00:00:00"),
         Every::Seconds(_) => measure("00:00"),
         Every::Days(_) => measure("28 May"),
@@ -135,11 +142,25 @@ pub(in crate::draw) fn axis(
             continue;
         }
         let civil = zone.to_datetime(moment(at));
-        let (label, below) = labels(civil, above, every, with_weekday);
+        let (label, below) = match format {
+            Some(format) => (formatted(format, &moment(at).to_zoned_datetime(zone.clone())), None),
+            None => labels(civil, above, every, with_weekday),
+        };
         above = Some(civil);
         ticks.push(TimeTick { at, label, below });
     }
     TimeAxis { ticks, changes: changes(from, until, every, zone) }
+}
+
+/// A moment as a format of strftime has it; empty where the format is none.
+fn formatted(format: &str, at: &ZonedDateTime) -> String {
+    let text = strtime::format(format, at).unwrap_or_default();
+    text.chars().take(LABEL_CHARS_MAX).collect()
+}
+
+/// Whether moments can be written in a format of strftime.
+pub(crate) fn is_format(format: &str) -> bool {
+    strtime::format(format, &Timestamp::UNIX_EPOCH.to_zoned_datetime(TimeZone::UTC)).is_ok()
 }
 
 fn labels(civil: DateTime, before: Option<DateTime>, every: Every, with_weekday: bool) -> (String, Option<String>) {

@@ -11,7 +11,7 @@ fn at(text: &str) -> i64 {
 }
 
 fn written(from: &str, until: &str, name: &str, width: f32) -> (Vec<String>, Vec<String>) {
-    let axis = axis(at(from), at(until), &zone(name), width, |text| text.len() as f32 * 6.0);
+    let axis = axis((at(from), at(until)), &zone(name), None, width, |text| text.len() as f32 * 6.0);
     let below = axis.ticks.iter().filter_map(|tick| tick.below.clone()).collect();
     (axis.ticks.into_iter().map(|tick| tick.label).collect(), below)
 }
@@ -53,7 +53,8 @@ fn days_begin_where_the_zone_begins_them() {
         ["Fri 27 Mar", "Sat 28 Mar", "Sun 29 Mar", "Mon 30 Mar", "Tue 31 Mar", "Wed 1 Apr", "Thu 2 Apr"]
     );
     assert_eq!(below, ["2026"]);
-    let axis = axis(at("2026-03-26T23:00:00Z"), at("2026-04-01T22:00:00Z"), &zone("Europe/Berlin"), 640.0, |_| 40.0);
+    let week = (at("2026-03-26T23:00:00Z"), at("2026-04-01T22:00:00Z"));
+    let axis = axis(week, &zone("Europe/Berlin"), None, 640.0, |_| 40.0);
     let steps: Vec<i64> = axis.ticks.windows(2).map(|pair| (pair[1].at - pair[0].at) / 3600).collect();
     assert_eq!(steps, [24, 24, 23, 24, 24, 24]);
 }
@@ -65,12 +66,25 @@ fn from_a_second_to_ten_thousand_years_there_is_an_axis() {
         for exponent in 0..19 {
             let span = 10_i64.pow(exponent);
             for from in [i64::MIN, -4_000_000_000, 0, 1_772_000_000, i64::MAX - 5] {
-                let axis = axis(from, from.saturating_add(span), &zone, 4096.0, |text| text.len() as f32 * 6.0);
+                let axis = axis((from, from.saturating_add(span)), &zone, None, 4096.0, |text| text.len() as f32 * 6.0);
                 assert!(axis.ticks.len() < 100 && axis.changes.len() < 100, "{name} {from} {span}");
                 assert!(axis.ticks.windows(2).all(|pair| pair[0].at < pair[1].at));
             }
         }
     }
+}
+
+#[test]
+fn labels_have_the_format_that_was_asked_for() {
+    let window = (at("2026-03-05T18:00:00Z"), at("2026-03-06T00:00:00Z"));
+    let axis = |format| axis(window, &zone("Asia/Kolkata"), Some(format), 700.0, |text| text.len() as f32 * 6.0);
+    let labels = |format| axis(format).ticks.into_iter().map(|tick| tick.label).collect::<Vec<_>>();
+    assert_eq!(labels("%a %H h")[..3], ["Fri 00 h", "Fri 01 h", "Fri 02 h"]);
+    // Longer labels stand further apart.
+    let long = labels("%A, %d %B %Y, %H:%M:%S");
+    assert_eq!(long[..2], ["Friday, 06 March 2026, 00:00:00", "Friday, 06 March 2026, 02:00:00"]);
+    assert!(axis("%H").ticks.iter().all(|tick| tick.below.is_none()));
+    assert!(is_format("%d/%m %I:%M%p") && !is_format("%Q%"));
 }
 
 #[test]
