@@ -8,6 +8,8 @@ use crate::evaluate::{Evaluation, argument};
 use crate::parse;
 use crate::python;
 use crate::series::Series;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use tsdb::is_gap;
 
 const SEARCH: Param = Param::new("search", Takes::Pattern);
@@ -22,6 +24,13 @@ pub const ALL: &[Function] = &[
         "Every series is called `newName`.",
         &[Param::SERIES, Param::new("newName", Takes::Text)],
         Body::Name(|args, _| Ok(args.text("newName").to_owned())),
+    ),
+    Function::new(
+        "aliasByBase64",
+        Group::Alias,
+        "Every series is called what its name is in base64, or one dotted part of it, from 1; what is none stays.",
+        &[Param::SERIES, Param::new("nodeNum", Takes::Integer).default(Need::Optional)],
+        Body::Name(|args, series| Ok(decoded(args.maybe_integer("nodeNum"), series))),
     ),
     Function::new(
         "aliasByMetric",
@@ -93,6 +102,17 @@ pub const ALL: &[Function] = &[
     )
     .aliases(&["toUpperCase"]),
 ];
+
+/// Base64 of the whole name, or of one dotted part of it.
+fn decoded(part: Option<i64>, series: &Series) -> String {
+    let plain = |text: &str| STANDARD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let Some(part) = part else { return plain(&series.name).unwrap_or_else(|| series.name.clone()) };
+    let mut parts: Vec<&str> = series.tags.get("name").unwrap_or(&series.name).split('.').collect();
+    let at = usize::try_from(part.saturating_sub(1)).unwrap_or(usize::MAX);
+    let Some(found) = parts.get(at).and_then(|part| plain(part)) else { return series.name.clone() };
+    parts[at] = &found;
+    parts.join(".")
+}
 
 fn substituted(args: &Args<'_>, series: &Series) -> Result<String, Fault> {
     let name = args.pattern("search").substitute(args.replacement("replace"), &series.name);

@@ -44,6 +44,7 @@ pub const ALL: &[Function] = &[
         Body::Lists(|_, _, lists| Ok(lists.into_iter().flatten().collect())),
     ),
     fold("maxSeries", "The largest value of all series, step by step.", Aggregation::Max).aliases(&["max"]),
+    fold("medianSeries", "The median of all series, step by step; gaps are left out.", Aggregation::Median),
     fold("minSeries", "The smallest value of all series, step by step.", Aggregation::Min).aliases(&["min"]),
     Function::new(
         "multiplySeries",

@@ -7,17 +7,21 @@
 
 pub mod alias;
 pub mod args;
+pub mod baseline;
 pub mod bounds;
 pub mod combine;
 pub mod filter;
+pub mod fit;
 pub mod gaps;
 pub mod generate;
 pub mod graph;
 pub mod groups;
 pub mod holt_winters;
 mod legend;
+pub mod likeness;
 pub mod line;
 pub mod moving;
+pub mod outliers;
 pub mod page;
 pub mod pairs;
 pub mod param;
@@ -54,9 +58,13 @@ pub const FUNCTIONS: &[&[Function]] = &[
     moving::ALL,
     holt_winters::ALL,
     shift::ALL,
+    baseline::ALL,
+    fit::ALL,
+    likeness::ALL,
     generate::ALL,
     sketch::ALL,
     filter::ALL,
+    outliers::ALL,
     alias::ALL,
     graph::ALL,
     line::ALL,

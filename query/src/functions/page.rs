@@ -16,8 +16,10 @@ pub fn page() -> String {
          before what the target says. What is quoted stays as it is.\n\n\
          Wherever a function lets you choose how several values become one, `\"quantile:0.99\"` (any number from 0 to 1) goes\n\
          too: of leaves of sketches it is the quantile of all their samples, of other series that of the values. `quantile`,\n\
-         `uniques`, `mergeSketches` and that word are ours; see [Sketches](sketches.md). `exponentialWeightedMovingAverage`, `highestMin`,\n\
-         `join`, `lowestMax`, `lowestMin`, `powSeriesLists`, `slo` and short names such as `ewma` are those that carbonapi adds.\n",
+         `uniques`, `mergeSketches` and that word are ours; see [Sketches](sketches.md). `aliasByBase64`, `baseline`,\n\
+         `baselineAberration`, `exponentialWeightedMovingAverage`, `heatMap`, `highestMin`, `integralWithReset`, `join`,\n\
+         `lowestMax`, `lowestMin`, `medianSeries`, `pearson`, `pearsonClosest`, `polyfit`, `powSeriesLists`, `slo`,\n\
+         `sloErrorBudget`, `tukeyAbove`, `tukeyBelow` and short names such as `ewma` are those that carbonapi adds.\n",
     );
     for group in groups() {
         // Writing to a String cannot fail.

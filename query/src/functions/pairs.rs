@@ -61,6 +61,20 @@ pub const ALL: &[Function] = &[
         }),
     ),
     Function::new(
+        "heatMap",
+        Group::Transform,
+        "Each series less the one before, ordered by the sums of their first five values: counters of `at most so much`, as buckets.",
+        &[Param::SERIES],
+        Body::Lists(|run, args, lists| heat_map(run, args, &lists)),
+    ),
+    Function::new(
+        "integralWithReset",
+        Group::Transform,
+        "The sum of all values so far, from 0 again wherever the one resetting series is not 0.",
+        &[Param::SERIES, Param::new("resettingSeries", Takes::Series)],
+        Body::Lists(|run, args, lists| integral_with_reset(run, args, &lists)),
+    ),
+    Function::new(
         "multiplySeriesLists",
         Group::Combine,
         "The product of the first series of both lists, then of the second ones, and so on.",
@@ -156,6 +170,41 @@ fn divide_by_one(run: &mut Evaluation<'_>, args: &Args<'_>, mut lists: Vec<Vec<S
 fn power(base: f64, exponent: f64) -> f64 {
     let power = base.powf(exponent);
     if is_gap(base) || is_gap(exponent) || power.is_nan() { GAP } else { power }
+}
+
+/// How many values at the beginning tell which series is the larger one.
+const WEIGHED: usize = 5;
+
+fn heat_map(run: &mut Evaluation<'_>, args: &Args<'_>, lists: &[Vec<Series>]) -> Answer {
+    let mut series: Vec<&Series> = lists.iter().flatten().collect();
+    let weight = |series: &Series| Aggregation::Sum.over(series.values.get(..WEIGHED).unwrap_or(&series.values));
+    series.sort_by(|a, b| weight(a).max(0.0).total_cmp(&weight(b).max(0.0)));
+    let difference = |above: f64, below: f64| if is_gap(above) || is_gap(below) { GAP } else { above - below };
+    series.windows(2).map(|pair| paired(run, args, "heatMap", (pair[1], pair[0]), difference)).collect()
+}
+
+fn integral_with_reset(run: &mut Evaluation<'_>, args: &Args<'_>, lists: &[Vec<Series>]) -> Answer {
+    let [resetting] = &lists[1][..] else {
+        let reason = format!("the resetting series must be one; there are {}", lists[1].len());
+        return Err(argument(args.function, reason));
+    };
+    let one = |series: &Series| {
+        let rows = run.rows(args.function, &[series, resetting])?;
+        let mut sum = 0.0;
+        let mut so_far = |value: f64, reset: f64| {
+            let resets = !is_gap(reset) && reset != 0.0;
+            sum = match (resets, is_gap(value)) {
+                (_, true) => return GAP,
+                (true, _) => 0.0,
+                _ => sum + value,
+            };
+            sum
+        };
+        let values = rows.each(|row| so_far(row[0], row[1]));
+        let name = format!("integralWithReset({},{})", series.name, resetting.name);
+        run.computed(name, rows.common, values)
+    };
+    lists[0].iter().map(one).collect()
 }
 
 fn percent(part: f64, whole: f64) -> f64 {

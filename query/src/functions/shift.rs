@@ -10,7 +10,7 @@ use tsdb::{GAP, Timestamp, Window, is_gap};
 
 type Answer = Result<Vec<Series>, Fault>;
 
-const SHIFTS: &[&str] = &["1h", "6h", "12h", "1d", "2d", "7d", "14d", "30d"];
+pub(super) const SHIFTS: &[&str] = &["1h", "6h", "12h", "1d", "2d", "7d", "14d", "30d"];
 
 /// The family, by name.
 pub const ALL: &[Function] = &[
@@ -74,7 +74,7 @@ pub const ALL: &[Function] = &[
 /// Far enough for any calendar; a sum with a window's bounds does not overflow.
 const SHIFT_SECS_MAX: i64 = 1 << 40;
 
-fn moved(window: Window, secs: i64, times: i64) -> Window {
+pub(super) fn moved(window: Window, secs: i64, times: i64) -> Window {
     let by = secs.saturating_mul(times).clamp(-SHIFT_SECS_MAX, SHIFT_SECS_MAX);
     Window { from: window.from + by, until: window.until + by }
 }
@@ -111,7 +111,7 @@ fn time_shift(run: &mut Evaluation<'_>, args: &Args<'_>, lists: Vec<Vec<Series>>
     Ok(shifted)
 }
 
-fn shifts(args: &Args<'_>) -> Result<std::ops::Range<i64>, Fault> {
+pub(super) fn shifts(args: &Args<'_>) -> Result<std::ops::Range<i64>, Fault> {
     let (start, end) = (args.integer("timeShiftStart"), args.integer("timeShiftEnd"));
     let (allowed, count) = (args.limits.series as u64, end.saturating_sub(start));
     if count > 0 && count.unsigned_abs() > allowed {

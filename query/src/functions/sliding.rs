@@ -77,7 +77,6 @@ fn directly(method: Aggregation, values: &[f64], points: usize, x_files_factor: 
     values.windows(points).map(one).collect()
 }
 
-/// `of` one value, or of a gap what changes nothing; `join` two neighbours. Takes as much memory as one window.
 fn joined<T: Copy>(
     values: &[f64],
     points: usize,
@@ -85,7 +84,18 @@ fn joined<T: Copy>(
     join: fn(T, T) -> T,
     finish: impl Fn(T) -> f64,
 ) -> Vec<f64> {
-    let nothing = of(GAP);
+    joined_items(values, points, of(GAP), of, join, finish)
+}
+
+/// `of` one item, `nothing` for what changes nothing; `join` two neighbours. Takes as much memory as one window.
+pub(super) fn joined_items<I: Copy, T: Copy>(
+    values: &[I],
+    points: usize,
+    nothing: T,
+    of: fn(I) -> T,
+    join: fn(T, T) -> T,
+    finish: impl Fn(T) -> f64,
+) -> Vec<f64> {
     let mut answers = Vec::with_capacity((values.len() + 1).saturating_sub(points));
     // What of the block before stands from each place up to its end.
     let mut since: Vec<T> = Vec::new();

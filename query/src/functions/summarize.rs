@@ -12,6 +12,12 @@ use tsdb::{GAP, Step, Timestamp, Window, is_gap};
 const INTERVAL: Param = Param::new("intervalString", Takes::Duration).suggests(&["10min", "1h", "1d"]);
 const FUNC: Param = Param::new("func", Takes::Aggregation).default(Need::Word("sum"));
 
+const OBJECTIVE: [Param; 3] = [
+    Param::new("interval", Takes::Duration).suggests(&["10min", "1h", "1d"]),
+    Param::new("method", Takes::Choice(&["above", "aboveOrEqual", "below", "belowOrEqual"])),
+    Param::new("value", Takes::Number),
+];
+
 /// The family, by name.
 pub const ALL: &[Function] = &[
     Function::new(
@@ -29,17 +35,22 @@ pub const ALL: &[Function] = &[
         "slo",
         Group::Transform,
         "The share of the values in each `interval` that are `above`, `aboveOrEqual`, `below` or `belowOrEqual` the `value`.",
-        &[
-            Param::SERIES,
-            Param::new("interval", Takes::Duration).suggests(&["10min", "1h", "1d"]),
-            Param::new("method", Takes::Choice(&["above", "aboveOrEqual", "below", "belowOrEqual"])),
-            Param::new("value", Takes::Number),
-        ],
-        Body::Series(slo),
+        &[Param::SERIES, OBJECTIVE[0], OBJECTIVE[1], OBJECTIVE[2]],
+        Body::Series(|args, series| Ok(shares(args, series)?.1)),
     )
     .step(|args| step_of(args, "interval"))
     .prints(", ", &["interval", "method", "value"])
     .tags(&[("slo", "interval"), ("sloMethod", "method"), ("sloValue", "value")]),
+    Function::new(
+        "sloErrorBudget",
+        Group::Transform,
+        "The seconds of each `interval` that might still fail, less than 0 where too many did: the share that `slo` tells less the `objective`, times its length.",
+        &[Param::SERIES, OBJECTIVE[0], OBJECTIVE[1], OBJECTIVE[2], Param::new("objective", Takes::Share)],
+        Body::Series(error_budget),
+    )
+    .step(|args| step_of(args, "interval"))
+    .prints(", ", &["interval", "method", "value", "objective"])
+    .tags(&[("sloErrorBudget", "interval"), ("sloMethod", "method"), ("sloValue", "value"), ("sloObjective", "objective")]),
     Function::new(
         "smartSummarize",
         Group::Transform,
@@ -80,7 +91,7 @@ fn too_long(args: &Args<'_>) -> Fault {
 }
 
 /// What keeps to the objective is 1 and what does not is 0: the share is their mean. Buckets are those of `summarize`.
-fn slo(args: &Args<'_>, series: &Series) -> Result<Slots, Fault> {
+fn shares(args: &Args<'_>, series: &Series) -> Result<(Step, Slots), Fault> {
     let step = step_of(args, "interval").ok_or_else(|| too_long(args))?;
     let (method, limit) = (args.text("method"), args.number("value"));
     let keeps = |value: f64| match method {
@@ -93,7 +104,21 @@ fn slo(args: &Args<'_>, series: &Series) -> Result<Slots, Fault> {
     let judged = Series { values: series.values.iter().map(judged).collect(), sketches: None, ..series.clone() };
     let (start, end) = (series.start.floor(step), series.end.floor(step) + i64::from(step.secs()));
     let Buckets { values, end } = buckets(args, &judged, Aggregation::Average, (start, end, step))?;
-    Ok(Slots { start, end, step, values })
+    Ok((step, Slots { start, end, step, values }))
+}
+
+/// A bucket that the series fills in part has that part's seconds.
+fn error_budget(args: &Args<'_>, series: &Series) -> Result<Slots, Fault> {
+    let objective = args.number("objective");
+    let (step, mut slots) = shares(args, series)?;
+    let mut begin = slots.start;
+    for value in &mut slots.values {
+        let end = begin + i64::from(step.secs());
+        let secs = end.min(series.end) - begin.max(series.start);
+        *value = (*value - objective) * secs as f64;
+        begin = end;
+    }
+    Ok(slots)
 }
 
 /// The bucket that the end falls into is always given, even when nothing has fallen into it yet.
