@@ -355,7 +355,7 @@ impl<'a> Evaluation<'a> {
         if self.request.stop.is_said() { Err(Fault::Stopped) } else { Ok(()) }
     }
 
-    fn spend_points(&mut self, points: usize) -> Result<(), Fault> {
+    pub(crate) fn spend_points(&mut self, points: usize) -> Result<(), Fault> {
         self.go_on()?;
         let allowed = self.request.limits.points;
         self.shared.spent.points = self.shared.spent.points.saturating_add(points as u64);

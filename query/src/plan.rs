@@ -156,7 +156,8 @@ impl<'a> Planner<'a> {
         )?;
         if let Some(again) = function.again {
             let again = again(&self.args(function, &values, window)).map_err(|fault| Misfit::new(fault, span))?;
-            let inputs = self.again(inputs, again, window)?;
+            let wants = wanted(function, &values, wants);
+            let inputs = self.again(inputs, again, window, wants)?;
             return Ok(Planned::Call { function, values, inputs, window, reach_secs: 0, span });
         }
         let mut inner = window;
@@ -178,14 +179,20 @@ impl<'a> Planner<'a> {
     }
 
     /// The lists of a function that has its first one evaluated for several windows.
-    fn again(&mut self, mut inputs: Vec<Bound>, again: Again, window: Window) -> Result<Vec<Planned>, Misfit> {
+    fn again(
+        &mut self,
+        mut inputs: Vec<Bound>,
+        again: Again,
+        window: Window,
+        wants: Wants,
+    ) -> Result<Vec<Planned>, Misfit> {
         if inputs.is_empty() {
             return Ok(Vec::new());
         }
         let first = inputs.remove(0);
         let mut planned = Vec::new();
         if again.own {
-            planned.push(self.plan(first.clone(), window, Wants::Values)?);
+            planned.push(self.plan(first.clone(), window, wants)?);
         }
         if !again.windows.is_empty() {
             let first = self.without_pipes(first);
@@ -193,7 +200,7 @@ impl<'a> Planner<'a> {
                 window.from = window.from.max(EARLIEST);
                 window.until = window.until.max(EARLIEST);
                 planned.push(match window.from <= window.until {
-                    true => self.plan(first.clone(), window, Wants::Values)?,
+                    true => self.plan(first.clone(), window, wants)?,
                     false => Planned::Nothing,
                 });
             }
@@ -387,11 +394,21 @@ fn slots(archive: Archive, window: Window) -> i64 {
 
 /// What a function wants of its inputs, of whose own output so much is wanted.
 fn wanted(function: &'static Function, values: &[Value], outer: Wants) -> Wants {
-    let is_quantile = |value: &Value| matches!(value, Value::Aggregation { method: Aggregation::Quantile(_), .. });
+    fn is_quantile(value: &Value) -> bool {
+        match value {
+            Value::Aggregation { method, .. } => matches!(method, Aggregation::Quantile(_)),
+            Value::List(values) => values.iter().any(|value| match value {
+                Value::Text(word) => matches!(Aggregation::parse(word), Some(Aggregation::Quantile(_))),
+                _ => false,
+            }),
+            _ => false,
+        }
+    }
     match function.body {
         _ if function.of_sketches => Wants::Series,
         _ if values.iter().any(is_quantile) => Wants::Sketches,
-        // The values stay what they were.
+        // The values stay what they were, if at another time.
+        _ if function.again.is_some() => outer,
         Body::Name(_) | Body::Style(_) | Body::Pick(_) => outer,
         _ => Wants::Values,
     }

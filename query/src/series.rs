@@ -1,6 +1,6 @@
 //! A series on its way through functions: the store's values with a name, tags and the options a graph may need.
 
-use crate::aggregation::Quantile;
+use crate::aggregation::{Aggregation, Quantile};
 use crate::sketches::Sketches;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -31,6 +31,20 @@ pub struct Series {
     pub style: Style,
     /// What the values were computed from, where they are those of sketches and somebody merges these.
     pub sketches: Option<Sketches>,
+}
+
+impl Series {
+    /// The measure of the whole series ([`Aggregation::measure`]); a quantile is that of all samples, where there are any.
+    pub(crate) fn measure(&self, method: Aggregation) -> f64 {
+        let sketches = match (method, &self.sketches) {
+            (Aggregation::Quantile(quantile), Some(sketches)) => sketches.clone().quantile(quantile),
+            _ => None,
+        };
+        match sketches {
+            Some(sketches) => sketches.value(0, self.values.len(), self.step),
+            None => method.measure(&self.values),
+        }
+    }
 }
 
 /// How several values become one (graphite-web's `consolidateBy`).

@@ -2,6 +2,7 @@
 //! merged and asked again, so that a quantile is that of all samples and never a mean of quantiles.
 
 use crate::aggregation::Quantile;
+use crate::error::Fault;
 use crate::series::Series;
 use crate::source::FetchedSketches;
 use std::sync::Arc;
@@ -48,6 +49,48 @@ impl Sketches {
         merged.and_then(|sketch| self.leaf.value(&sketch, secs)).unwrap_or(GAP)
     }
 
+    /// The numbers that each of the windows of so many values has together, from the value `first` on. Two neighbouring blocks
+    /// as long as a window are merged from their common border, so that it costs a few merges a value; what waits for the
+    /// next block is counted with `spend`, in points of eight bytes.
+    ///
+    /// # Errors
+    /// Those of `spend`.
+    pub(crate) fn windows(
+        &self,
+        first: usize,
+        points: usize,
+        step: Step,
+        mut spend: impl FnMut(usize) -> Result<(), Fault>,
+    ) -> Result<Vec<f64>, Fault> {
+        let secs = f64::from(step.secs()) * points as f64;
+        let number = |merged: Option<&Sketch>| merged.and_then(|all| self.leaf.value(all, secs)).unwrap_or(GAP);
+        let slots = self.stored.get(first..).unwrap_or_default();
+        let mut numbers = Vec::with_capacity((slots.len() + 1).saturating_sub(points));
+        let mut since: Vec<Option<Vec<u8>>> = Vec::new();
+        for block in slots.chunks(points) {
+            let mut until = None;
+            for (at, stored) in block.iter().enumerate() {
+                until = with(until, stored.as_deref());
+                match since.get(at + 1) {
+                    _ if at + 1 == points => numbers.push(number(until.as_ref())),
+                    Some(since) => numbers.push(number(with(until.clone(), since.as_deref()).as_ref())),
+                    // In the first block no window has ended yet.
+                    None => {}
+                }
+            }
+            since.clear();
+            let mut running = None;
+            for stored in block.iter().rev() {
+                running = with(running, stored.as_deref());
+                let bytes = running.as_ref().map(encoded);
+                spend(bytes.as_ref().map_or(0, Vec::len).div_ceil(8))?;
+                since.push(bytes);
+            }
+            since.reverse();
+        }
+        Ok(numbers)
+    }
+
     /// The number of each.
     pub(crate) fn values(&self, step: Step) -> Vec<f64> {
         (0..self.stored.len()).map(|at| self.value(at, 1, step)).collect()
@@ -87,11 +130,58 @@ pub(crate) fn merge(
             let size = (step.secs() / series.step.secs()).max(1) as usize;
             all = sketches.merged(all, at * size, size)?;
         }
-        stored.push(all.map(|sketch| {
-            let mut bytes = Vec::new();
-            sketch.encode(&mut bytes);
-            bytes
-        }));
+        stored.push(all.as_ref().map(encoded));
     }
     Ok(Some(Sketches { stored: stored.into(), leaf }))
+}
+
+/// Of another kind, which a changed rule leaves behind, the samples cannot be joined: they are left out.
+fn with(all: Option<Sketch>, stored: Option<&[u8]>) -> Option<Sketch> {
+    let sketch = stored.and_then(Sketch::decode);
+    match (all, sketch) {
+        (Some(mut all), Some(sketch)) => {
+            let _ = all.merge_coarsely(&sketch);
+            Some(all)
+        }
+        (all, sketch) => all.or(sketch),
+    }
+}
+
+fn encoded(sketch: &Sketch) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    sketch.encode(&mut bytes);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tsdb::sketch::{Accuracy, BinLimit, DdSketch};
+
+    #[test]
+    fn a_window_has_the_number_of_its_sketches_merged() {
+        let slot = |at: u32| {
+            let mut sketch = DdSketch::new(Accuracy::DEFAULT, BinLimit::DEFAULT);
+            (0..at % 4).for_each(|i| assert!(sketch.insert(f64::from((at * 37 + i * 11) % 101 + 1), 1.0)));
+            (!at.is_multiple_of(5)).then(|| encoded(&Sketch::Dd(sketch)))
+        };
+        let stored: Arc<[_]> = (0..41).map(slot).collect();
+        let all = Sketches { stored, leaf: Leaf::quantile(0.5).expect("a leaf") };
+        let step = Step::new(10).expect("a step");
+        for points in 1..=45 {
+            let mut spent = 0;
+            let windows = all.windows(1, points, step, |points| {
+                spent += points;
+                Ok(())
+            });
+            let expected: Vec<f64> = (1..41).map(|first| all.value(first, points, step)).collect();
+            let expected = &expected[..(40_usize + 1).saturating_sub(points)];
+            assert_eq!(
+                windows.expect("within all limits").iter().map(|x| x.to_bits()).collect::<Vec<_>>(),
+                expected.iter().map(|x| x.to_bits()).collect::<Vec<_>>(),
+                "{points}"
+            );
+            assert!(spent >= 40);
+        }
+    }
 }

@@ -224,7 +224,7 @@ fn below(method: Aggregation, args: &Args<'_>, series: Vec<Series>) -> Result<Ve
 /// What has no statistic is less than any number, and unequal to it.
 fn kept(method: Aggregation, operator: &str, threshold: f64, mut series: Vec<Series>) -> Vec<Series> {
     series.retain(|series| {
-        let measure = method.measure(&series.values);
+        let measure = series.measure(method);
         let known = !is_gap(measure);
         match operator {
             "=" => known && measure == threshold,
@@ -295,7 +295,7 @@ fn order(reverse: bool) -> Order {
 /// says where it goes, which sorts the other way round by turning the list before and after.
 fn by_measure(method: Aggregation, order: Order, series: Vec<Series>) -> Vec<Series> {
     let measured = |series: Series| {
-        let measure = method.measure(&series.values);
+        let measure = series.measure(method);
         (if is_gap(measure) { f64::NEG_INFINITY } else { measure }, series)
     };
     let mut keyed: Vec<(f64, Series)> = series.into_iter().map(measured).collect();

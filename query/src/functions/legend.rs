@@ -47,7 +47,7 @@ pub(super) fn with_values(args: &Args<'_>, series: &Series) -> Result<String, Fa
     let mut name = series.name.clone();
     for word in words {
         let method = Aggregation::parse(&word);
-        let value = method.map(|method| (method, method.measure(&series.values)));
+        let value = method.map(|method| (method, series.measure(method)));
         let text = match (value, units) {
             (None, _) => "(?)".to_owned(),
             (Some((_, value)), _) if is_gap(value) => "None".to_owned(),

@@ -100,7 +100,7 @@ fn at_statistic(run: &mut Evaluation<'_>, args: &Args<'_>, lists: Vec<Vec<Series
     let (_, method) = args.aggregation_word("func");
     let mut answer = Vec::new();
     for mut series in lists.into_iter().flatten() {
-        let value = method.measure(&series.values);
+        let value = series.measure(method);
         let shown = if is_gap(value) { "None".to_owned() } else { python::general(value) };
         let name = format!("aggregateLine({}, {shown})", series.name);
         if matches!(args.value("keepStep"), Value::Flag(true)) {

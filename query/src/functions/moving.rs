@@ -7,6 +7,7 @@ use crate::error::Fault;
 use crate::evaluate::{Evaluation, argument};
 use crate::python;
 use crate::series::Series;
+use crate::sketches::Sketches;
 use tsdb::{GAP, Step, Window, is_gap};
 
 const SIZE: Param = Param::new("windowSize", Takes::PointsOrDuration)
@@ -132,13 +133,33 @@ fn name_of_method(args: &Args<'_>) -> String {
 
 fn moving_window(run: &mut Evaluation<'_>, args: &Args<'_>, lists: Vec<Vec<Series>>) -> Result<Vec<Series>, Fault> {
     let mut all: Vec<Series> = lists.into_iter().flatten().collect();
+    let method = args.aggregation("func");
     for series in &mut all {
-        let slots = moved(args.aggregation("func"), args, series);
+        let sketches = match method {
+            Aggregation::Quantile(quantile) => series.sketches.take().and_then(|found| found.quantile(quantile)),
+            _ => None,
+        };
+        let slots = match sketches {
+            Some(sketches) => of_samples(run, args, series, &sketches)?,
+            None => moved(method, args, series),
+        };
         run.replace(series, slots)?;
         series.tags.insert(name_of_method(args), args.value("windowSize").in_tag());
         run.wrap(args, series)?;
     }
     Ok(all)
+}
+
+/// Of all samples in each window that has enough values.
+fn of_samples(run: &mut Evaluation<'_>, args: &Args<'_>, series: &Series, sketches: &Sketches) -> Result<Slots, Fault> {
+    let mut slots = moved(Aggregation::Count, args, series);
+    let points = window_points(args, series);
+    if points > 0 && !slots.values.is_empty() {
+        let numbers = sketches.windows(1, points, series.step, |points| run.spend_points(points))?;
+        let enough = slots.values.iter_mut().zip(numbers).filter(|(count, _)| !is_gap(**count));
+        enough.for_each(|(value, number)| *value = number);
+    }
+    Ok(slots)
 }
 
 /// It begins with the mean of the first window. A gap stays a gap and changes nothing.
