@@ -2,7 +2,7 @@
 
 use crate::slab::segment::Key;
 use crate::time::Timestamp;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 /// Six bytes a column.
 #[derive(Clone, Default)]
@@ -14,12 +14,20 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// A column was given to this series. Where the names know an older one only, that has ended, and so has this.
-    pub fn outdate(&mut self, key: Key) {
-        let index = key.column as usize;
-        if self.generations.get(index).is_some_and(|generation| key.generation.wrapping_sub(*generation) as i16 > 0) {
-            (self.taken[index], self.generations[index]) = (false, key.generation);
-            self.free.retain(|(_, column)| *column != key.column);
+    /// A column was given to this series. Where the names know an older one only, that has ended, and so has this: such
+    /// columns are given away from a moment on, or never.
+    pub fn outdate(&mut self, newest: &HashMap<u32, u16>, free_from: Option<Timestamp>) {
+        let mut is_outdated = vec![false; self.taken.len()];
+        for (column, newest) in newest {
+            let index = *column as usize;
+            if self.generations.get(index).is_some_and(|generation| newest.wrapping_sub(*generation) as i16 > 0) {
+                (self.taken[index], self.generations[index], is_outdated[index]) = (false, *newest, true);
+            }
+        }
+        self.free.retain(|(_, column)| !is_outdated[*column as usize]);
+        if let Some(free_from) = free_from {
+            let outdated = (0..).zip(is_outdated).filter(|(_, is_outdated)| *is_outdated);
+            self.free.extend(outdated.map(|(column, _)| (free_from, column)));
         }
     }
 
@@ -77,10 +85,10 @@ impl Columns {
         }
     }
 
-    /// The former series of the columns that may be given away, now or later.
-    pub fn free(&self) -> Vec<Key> {
+    /// The former series of the columns that may be given away, and from when on.
+    pub fn free(&self) -> Vec<(Key, Timestamp)> {
         let of = |column: u32| Key { column, generation: self.generations[column as usize] };
-        self.free.iter().map(|(_, column)| of(*column)).collect()
+        self.free.iter().map(|(free_from, column)| (of(*column), *free_from)).collect()
     }
 
     /// Of every column that more than one series had, the newest.

@@ -8,7 +8,7 @@ use super::open::OpenSlots;
 use super::reuse::Reuse;
 use super::sealed::Shelf;
 use super::sketches::Sketches;
-use super::{Faults, OPEN_AFTER, OPEN_BEFORE, Schema, State};
+use super::{Faults, OPEN_AFTER, OPEN_BEFORE, Schema, State, ring_secs};
 use crate::error::Error;
 use crate::retention::Retention;
 use crate::slab::disk::FileDisk;
@@ -26,14 +26,14 @@ use std::sync::{Arc, Mutex, RwLock};
 
 impl Schema {
     /// Opens the schema in a folder, or makes it. `restore` is the newest series of each column that the names log knows,
-    /// and whether it has not ended; `late_points` may wait in memory.
+    /// and when it ended if it has; `late_points` may wait in memory.
     ///
     /// # Errors
     /// The ring is not one of this retention, or the system refuses.
     pub fn open(
         folder: &Path,
         retention: Retention,
-        restore: impl Iterator<Item = (Key, bool)>,
+        restore: impl Iterator<Item = (Key, Option<Timestamp>)>,
         faults: Arc<Faults>,
         late_points: usize,
     ) -> Result<(Schema, Recovery), Error> {
@@ -44,8 +44,8 @@ impl Schema {
         for spans in &spans {
             shelves.push(Shelf::open(&folder.join(format!("{}s", spans.step.secs())), &faults)?);
         }
-        let mut columns = restored(restore, &ring, recovery);
-        let reuse = Reuse::open(&folder.join("reuse.log"), &mut columns, &faults)?;
+        let (mut columns, free_from) = restored(restore, &ring, recovery);
+        let reuse = Reuse::open(&folder.join("reuse.log"), &mut columns, free_from, &faults)?;
         let mut columns_end = ring.columns_end(columns.end())?;
         columns_end = shelves.iter().map(|shelf| shelf.columns_end(&faults)).fold(columns_end, u32::max);
         let newest_part = shelves.iter().flat_map(|shelf| &shelf.parts).map(|part| part.seq).max();
@@ -123,19 +123,24 @@ fn open_ring(folder: &Path, spans: &Spans, faults: &Faults) -> Result<(Ring, Rec
     Ok((ring, recovery))
 }
 
-/// The columns that the names log knows.
-fn restored(restore: impl Iterator<Item = (Key, bool)>, ring: &Ring, recovery: Recovery) -> Columns {
+/// The columns that the names log knows, and the moment from which on the ring holds nothing of what it holds now.
+fn restored(
+    restore: impl Iterator<Item = (Key, Option<Timestamp>)>,
+    ring: &Ring,
+    recovery: Recovery,
+) -> (Columns, Timestamp) {
     let mut columns = Columns::default();
-    let Geometry { step, slots } = ring.geometry();
-    let ring_secs = i64::from(slots) * i64::from(step.secs());
-    let free_from = recovery.newest.map_or(Timestamp(0), |(newest, _)| newest + ring_secs);
-    for (key, is_taken) in restore {
+    let ring_secs = ring_secs(ring);
+    let forgotten = recovery.newest.map_or(Timestamp(0), |(newest, _)| newest + ring_secs);
+    let mut ended = Vec::new();
+    for (key, at) in restore {
         columns.restore(key);
-        if !is_taken {
-            columns.leave(key, free_from);
-        }
+        // Of a clock that was ahead, or of a moment that nobody wrote down, the newest row knows more.
+        ended.extend(at.map(|at| (if at.0 > 0 { forgotten.min(at + ring_secs) } else { forgotten }, key)));
     }
-    columns
+    ended.sort_unstable_by_key(|(free_from, key)| (*free_from, key.column));
+    ended.into_iter().for_each(|(free_from, key)| columns.leave(key, free_from));
+    (columns, forgotten)
 }
 
 fn sync_folder(folder: &Path) -> Result<(), Error> {

@@ -25,6 +25,7 @@ pub(crate) use held::{Counted, widest};
 pub(crate) use import::Intake;
 pub(crate) use sketches::{Slots, merge_stored, sketch_log_start};
 
+use super::layout::Geometry;
 use super::ring::Ring;
 use super::row::Rows;
 use super::segment::Key;
@@ -140,9 +141,10 @@ impl Schema {
         self.state().columns.holds(key)
     }
 
-    /// The columns that will be given to new series, as their former ones.
-    pub fn free_columns(&self) -> Vec<Key> {
-        self.state().columns.free()
+    /// The columns that will be given to new series, as their former ones, and when these ended.
+    pub fn free_columns(&self) -> Vec<(Key, Timestamp)> {
+        let free = self.state().columns.free();
+        free.into_iter().map(|(key, free_from)| (key, free_from + -self.ring_secs())).collect()
     }
 
     /// A series has ended: its values are gone for readers, its column is given away when the ring has forgotten it.
@@ -156,7 +158,7 @@ impl Schema {
 
     /// From the last moment of a series until no row of the ring holds a value of it.
     fn ring_secs(&self) -> i64 {
-        i64::from(self.ring.geometry().slots + 2) * i64::from(self.spans[0].step.secs())
+        ring_secs(&self.ring)
     }
 
     /// Takes points; readers see them when the writer is dropped.
@@ -369,6 +371,12 @@ impl Drop for Writer<'_> {
 #[inline]
 fn canonical(value: f64) -> f64 {
     if value.is_nan() && !is_gap(value) { f64::NAN } else { value }
+}
+
+/// From the last moment of a series until no row of a ring holds a value of it.
+fn ring_secs(ring: &Ring) -> i64 {
+    let Geometry { step, slots } = ring.geometry();
+    i64::from(slots + 2) * i64::from(step.secs())
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::slab::disk::FileDisk;
 use crate::slab::frames::Frames;
 use crate::slab::segment::Key;
+use crate::time::Timestamp;
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -29,8 +30,9 @@ pub(super) struct Reuse {
 }
 
 impl Reuse {
-    /// Opens the log, and takes columns from series whose successors the names have forgotten.
-    pub fn open(path: &Path, columns: &mut Columns, faults: &Faults) -> Result<Reuse, Error> {
+    /// Opens the log, and takes columns from series whose successors the names have forgotten. From `free_from` on they are
+    /// given away once more; where the log is damaged nobody knows their newest generation, and they are not.
+    pub fn open(path: &Path, columns: &mut Columns, free_from: Timestamp, faults: &Faults) -> Result<Reuse, Error> {
         let (mut newest, mut frames) = (HashMap::new(), 0);
         let _ = fs::remove_file(beside(path));
         let disk = Arc::new(FileDisk::open(path).map_err(Error::io("open", path))?);
@@ -42,9 +44,7 @@ impl Reuse {
         });
         let (log, damage) = found.map_err(Error::io("read", path))?;
         faults.report_damage(path, damage);
-        for (column, generation) in newest {
-            columns.outdate(Key { column, generation });
-        }
+        columns.outdate(&newest, (damage.skipped_bytes == 0).then_some(free_from));
         Ok(Reuse { path: path.to_owned(), log, frames, since: None, is_pending: false })
     }
 

@@ -30,7 +30,7 @@ impl Model {
 
     fn restart(&mut self) {
         self.schema = None;
-        let keys = (0..SERIES).map(|column| (Key { column, generation: 0 }, true));
+        let keys = (0..SERIES).map(|column| (Key { column, generation: 0 }, None));
         let faults = Arc::new(Faults::new(10));
         let (schema, recovery) =
             Schema::open(self.folder.path(), self.retention.clone(), keys, faults, 4_000_000).expect("opened");

@@ -65,8 +65,8 @@ impl SlabStore {
         }
         // What has ended since the series before were looked at is written as free, and as ended once more afterwards.
         for (number, schema) in (0..).zip(self.schemas()) {
-            for key in schema.free_columns() {
-                push(&mut log, Event::Ended, Place::new(number, key), Timestamp(0), "");
+            for (key, ended) in schema.free_columns() {
+                push(&mut log, Event::Ended, Place::new(number, key), ended, "");
             }
         }
         Ok(log)

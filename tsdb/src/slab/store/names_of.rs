@@ -17,6 +17,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// When a series ended of which earlier versions wrote no moment.
+const UNKNOWN: Timestamp = Timestamp(0);
+
 /// The open log, and which schema is of which retention.
 pub(super) struct SchemaNames {
     log: Names,
@@ -127,8 +130,8 @@ pub(super) struct Found {
     imported: RoaringBitmap,
     /// The series of sketches.
     sketches: HashMap<SeriesId, Family>,
-    /// The newest generation of each column, by schema.
-    columns: HashMap<u16, HashMap<u32, (u16, bool)>>,
+    /// The newest generation of each column and when it ended if it has, by schema.
+    columns: HashMap<u16, HashMap<u32, (u16, Option<Timestamp>)>>,
 }
 
 impl Found {
@@ -136,7 +139,8 @@ impl Found {
     pub fn take(&mut self, name: &Name<'_>, index: &Index) {
         let (column, generation) = (name.column, name.generation);
         let is_made = name.event != Event::Ended;
-        self.columns.entry(name.schema).or_default().insert(column, (generation, is_made));
+        let ended = (!is_made).then_some(Timestamp(name.at_secs));
+        self.columns.entry(name.schema).or_default().insert(column, (generation, ended));
         if name.name.is_empty() {
             // Of a column alone.
             return;
@@ -184,7 +188,7 @@ impl Found {
         if let Some(newest) = self.columns.get_mut(&place.schema).and_then(|columns| columns.get_mut(&column))
             && newest.0 == generation
         {
-            newest.1 = false;
+            newest.1 = Some(UNKNOWN);
         }
     }
 

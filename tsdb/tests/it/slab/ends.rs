@@ -214,7 +214,7 @@ fn after_any_kill_those_that_stay_are_there_and_those_that_ended_are_not() {
     let names = fs::metadata(folder.path().join("names.log")).expect("there").len();
     let reuses = bytes_of_reuses(folder.path());
     println!("{kills} kills, {committed} rounds, {names} bytes of names and {reuses} of reuses");
-    assert!(names < 2_000_000, "{names} bytes of names after {committed} rounds");
+    assert!(names < 1_000_000, "{names} bytes of names after {committed} rounds");
     assert!(reuses < 400_000, "{reuses} bytes of reuses after {committed} rounds");
 }
 
