@@ -210,7 +210,7 @@ fn after_any_kill_those_that_stay_are_there_and_those_that_ended_are_not() {
     assert!(committed > kills, "{committed} rounds");
     // However often upkeep was cut short, the next one that is not makes the logs short again.
     let store = open(folder.path(), "10s:1h,60s:1d");
-    (0..2).for_each(|_| drop(store.upkeep(Timestamp(at_round(committed))).expect("upkeep")));
+    (0..2).for_each(|_| store.upkeep(Timestamp(at_round(committed))).expect("upkeep"));
     let names = fs::metadata(folder.path().join("names.log")).expect("there").len();
     let reuses = bytes_of_reuses(folder.path());
     println!("{kills} kills, {committed} rounds, {names} bytes of names and {reuses} of reuses");
