@@ -202,6 +202,57 @@ fn check_live(store: &SlabStore, live: &Path, now: i64) {
     }
 }
 
+/// Somebody imports a tree, and turns the traffic over half a year later: what is within its retention by then stays, what is
+/// older goes, and trees of other archives are not touched.
+#[test]
+fn the_first_live_write_may_come_months_after_the_import() {
+    let (tree, folder) = (tempfile::tempdir().expect("it is there"), tempfile::tempdir().expect("it is there"));
+    let options = CreateOptions { x_files_factor: 0.0, rollup: Rollup::Sum, ..CreateOptions::default() };
+    for (name, retention) in [("live", "10s:2h,10m:1y"), ("dead", "10s:2h,10m:1y"), ("other", "10s:2h,1m:1d")] {
+        let path = tree.path().join(format!("{name}.wsp"));
+        whisper::create(&path, &Retention::parse(retention).expect("it is there"), options).expect("it is there");
+        for at in (NOW - 30_000..NOW).step_by(10) {
+            whisper::update(&path, Timestamp(at), 1.0, Timestamp(at)).expect("it is there");
+        }
+    }
+    let rules = "[all]\npattern = .*\nxFilesFactor = 0\naggregationMethod = sum\n";
+    let mut store = open(folder.path(), rules);
+    import(&mut store, tree.path(), NOW + 20);
+    let (months, day) = (NOW + 180 * 86_400, 86_400);
+    for at in (NOW..months).step_by(30 * day as usize) {
+        store.upkeep(Timestamp(at)).expect("upkeep");
+    }
+    check(&store, tree.path());
+    let series = store.resolve("live").expect("a name");
+    let write = |at: i64| {
+        let point = Point { series, at: Timestamp(at), value: 7.0 };
+        assert_eq!(store.write(Timestamp(at), &[point]).written, 1);
+        store.commit(Timestamp(at)).expect("committed");
+    };
+    write(months);
+    for later in [0, day, 2 * day] {
+        store.upkeep(Timestamp(months + later)).expect("upkeep");
+        write(months + later + 10);
+        let now = Timestamp(months + later + 20);
+        let fetched = |name: &str, from: i64, until: i64| {
+            let window = Window { from: Timestamp(from), until: Timestamp(until) };
+            let fetched = store.fetch(name, window, now).expect("fetched").expect("there");
+            let present: Vec<f64> = fetched.values.into_iter().filter(|value| !value.is_nan()).collect();
+            (fetched.step.secs(), present)
+        };
+        assert_eq!(fetched("live", months + later, months + later + 20), (10, vec![7.0]));
+        // Ten minutes of ones, half a year ago.
+        for name in ["live", "dead"] {
+            let (step, old) = fetched(name, NOW - 20_000, NOW - 2_000);
+            assert_eq!((step, old), (600, vec![60.0; 30]), "{name}");
+        }
+    }
+    // Nobody writes to series of these archives.
+    let whole = whisper::read_whole(&tree.path().join("other.wsp")).expect("read");
+    let exported = store.export("other").expect("read").expect("there");
+    assert_eq!(bits(&exported.archives), bits(&whole.archives));
+}
+
 /// After an import both stores go on with the same points and say the same, where whisper's roll-ups are those of the finest
 /// values: sums of whole numbers.
 #[test]
