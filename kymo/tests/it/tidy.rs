@@ -42,7 +42,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper_util", &["render/src/http/"]),
     ("tokio_rustls", &["render/src/http/"]),
     ("subtle", &["render/src/access/"]),
-    ("base64", &["render/src/access/"]),
+    ("base64", &["query/src/functions/alias.rs", "render/src/access/"]),
     ("argon2", &["render/src/access/", "kymo/src/command/token.rs"]),
     ("ureq", &["kymo/src/client.rs", "kymo/src/alerts/webhook.rs"]),
     ("nom", &["query/src/parse", "query/src/attime"]),
